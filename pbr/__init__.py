@@ -1,0 +1,1 @@
+"""pbr: the claims engine for payment-by-results family programmes."""

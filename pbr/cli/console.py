@@ -1,0 +1,112 @@
+"""How every command speaks: faults as sentences, tables for people, CSV and JSON for programs, progress on the side.
+
+Output goes to standard output, talk to standard error. Exit codes: 0 fine, 1 faults in what was given, 2 usage,
+3 a disagreement between engines or a replay that differs.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from pbr.errors import Faults, PbrError
+
+F = TypeVar("F", bound=Callable[..., Any])
+Say = Callable[[str], None]
+
+HABITS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class Commands(click.Group):
+    """A group whose commands report faults as coded sentences on standard error, and never a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Faults as faults:
+            for fault in faults.faults:
+                say(f"Error: {fault}")
+            if len(faults.faults) > 1:
+                say(f"{len(faults.faults)} faults.")
+            ctx.exit(faults.exit_code)
+        except PbrError as error:
+            say(f"Error: {error}")
+            ctx.exit(error.exit_code)
+
+
+def say(text: str) -> None:
+    """Talk: one line on standard error."""
+    click.echo(text, err=True)
+
+
+def workspace_argument(function: F) -> F:
+    """The WORKSPACE argument: a folder with a pbr.toml."""
+    kind = click.Path(exists=True, file_okay=False, path_type=Path)
+    return click.argument("workspace", type=kind)(function)
+
+
+def format_options(function: F) -> F:
+    """`--json` and `--csv`: the same rows for programs. The command receives `form`: table, csv or json."""
+    function = click.option("--csv", "form", flag_value="csv", help="Write CSV to standard output.")(function)
+    function = click.option("--json", "form", flag_value="json", help="Write JSON to standard output.")(function)
+    return click.option("--table", "form", flag_value="table", default=True, hidden=True)(function)
+
+
+def date_option(*names: str, help: str, required: bool = False) -> Callable[[F], F]:
+    """An ISO 8601 date option; the command receives a datetime.date (or None)."""
+
+    def parse(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+        return value.date() if value is not None else None
+
+    return click.option(
+        *names, type=click.DateTime(["%Y-%m-%d"]), callback=parse, required=required, metavar="DATE", help=help
+    )
+
+
+def show(frame: pl.DataFrame, form: str = "table", title: str | None = None) -> None:
+    """A frame on standard output: a table for people, or CSV or JSON (a list of objects) for programs."""
+    if form == "csv":
+        click.echo(frame.write_csv(), nl=False)
+    elif form == "json":
+        show_json(frame.to_dicts())
+    else:
+        table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+        for name, kind in frame.schema.items():
+            table.add_column(name.replace("_", " "), justify="right" if kind.is_numeric() else "left", overflow="fold")
+        for row in frame.iter_rows():
+            table.add_row(*("" if cell is None else str(cell) for cell in row))
+        people().print(table)
+
+
+def show_json(value: Any) -> None:
+    """A value on standard output as indented JSON; dates are ISO 8601 text."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def people() -> Console:
+    """Standard output for people: colour and width of the terminal, plain and wide when it is none."""
+    console = Console(highlight=False, markup=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, width=160, color_system=None)
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Say]:
+    """A spinner on standard error with the step now under way; silent when standard error is no terminal.
+
+    Yields the function to call with each step's name.
+    """
+    console = Console(stderr=True, highlight=False, markup=False)
+    if not console.is_terminal or not sys.stderr.isatty():
+        yield lambda step: None
+        return
+    with console.status(label) as status:
+        yield lambda step: status.update(f"{label}: {step}")
