@@ -11,6 +11,53 @@ from __future__ import annotations
 
 import polars as pl
 
+from pbr.canonical import text_digest
+from pbr.measures.facts import Facts
+from pbr.rulebook.rules import Rules
+
 FINDINGS = ("family_id", "part", "item", "subject_id", "verdict", "value", "baseline", "reason", "flags", "decision_id")
 ORDER = ["family_id", "part", "item", "subject_id"]
 SCHEMA = pl.Schema({name: pl.String() for name in FINDINGS})
+
+
+def decision_ids(facts: Facts, rules: Rules) -> pl.DataFrame:
+    """Each family's decision id: `family_id`, `decision_id`.
+
+    The id is the SHA-256 of the canonical form (`pbr.canonical`) of
+    `{"as_of", "engaged_on", "facts", "family_id", "members", "pack"}`: the pack's digest, and every fact of the family
+    and of its members (`{"of", "reason", "records", "value"}` by fact, null where a member holds none of its roles;
+    a role by `true` or `false`). So the same evidence under the same rules has the same id on every machine.
+    """
+    of_members = pl.struct(
+        *_by_name({"subject_id": pl.col("subject_id")} | _facts(facts.members)),
+    )
+    members = facts.members.lazy().group_by("family_id").agg(members=of_members.sort_by("subject_id"))
+    canonical = pl.struct(
+        *_by_name(
+            {
+                "as_of": pl.lit(facts.as_of.isoformat()),
+                "engaged_on": pl.col("engaged_on").cast(pl.String),
+                "facts": pl.struct(*_by_name(_facts(facts.families))),
+                "family_id": pl.col("family_id"),
+                "members": pl.col("members").fill_null([]),
+                "pack": pl.lit(rules.digest),
+            }
+        )
+    ).struct.json_encode()
+    texts = facts.families.lazy().join(members, on="family_id", how="left").select("family_id", text=canonical).collect()
+    return texts.select("family_id", decision_id=pl.Series([text_digest(text) for text in texts["text"]], dtype=pl.String))
+
+
+def _by_name(fields: dict[str, pl.Expr]) -> list[pl.Expr]:
+    return [fields[name].alias(name) for name in sorted(fields)]
+
+
+def _facts(frame: pl.DataFrame) -> dict[str, pl.Expr]:
+    fields = {}
+    for name, kind in frame.schema.items():
+        if isinstance(kind, pl.Struct):
+            inside = {inner: pl.col(name).struct.field(inner) for inner in ("of", "reason", "records", "value")}
+            fields[name] = pl.when(pl.col(name).is_not_null()).then(pl.struct(*_by_name(inside)))
+        elif kind == pl.Boolean:
+            fields[name] = pl.col(name)
+    return fields

@@ -12,6 +12,10 @@ from datetime import date
 
 import polars as pl
 
+from pbr.errors import Fault, Faults
+from pbr.rulebook.rules import Rules
+from pbr.values import REASONS
+
 VALUE_TYPES: dict[str, pl.DataType] = {
     "count": pl.Int64(),
     "share": pl.Int64(),
@@ -30,6 +34,22 @@ def fact_type(unit: str) -> pl.Struct:
     )
 
 
+LONG = pl.Schema(
+    {
+        "family_id": pl.String(),
+        "subject_id": pl.String(),
+        "fact": pl.String(),
+        "value": pl.String(),
+        "reason": pl.String(),
+        "records": pl.List(pl.String()),
+    }
+)
+"""The table a bundle carries, one row a fact: `value` is exact text (`57/380`, `3`, `true`), null for a `reason`; the
+subject is empty for the family. `engaged_on` and the roles of members are rows like any other."""
+
+ENGAGED = "engaged_on"
+
+
 @dataclass(frozen=True)
 class Facts:
     """All facts of one run.
@@ -43,3 +63,147 @@ class Facts:
     as_of: date
     families: pl.DataFrame
     members: pl.DataFrame
+
+    def only(self, families: pl.Series) -> Facts:
+        """The facts of some families, by id."""
+        chosen = pl.col("family_id").is_in(families.implode())
+        return Facts(self.as_of, self.families.filter(chosen), self.members.filter(chosen))
+
+    def to_long(self) -> pl.DataFrame:
+        """The facts as one table (`LONG`), sorted by family, subject and fact."""
+        no_records = pl.lit([], dtype=pl.List(pl.String))
+        rows = [
+            self.families.lazy().select(
+                "family_id",
+                subject_id=pl.lit(""),
+                fact=pl.lit(ENGAGED),
+                value=pl.col(ENGAGED).cast(pl.String),
+                reason=pl.lit(None, pl.String),
+                records=no_records,
+            )
+        ]
+        for frame, subject_id in ((self.families, pl.lit("")), (self.members, pl.col("subject_id"))):
+            for name, kind in frame.schema.items():
+                if kind == pl.Boolean:
+                    held = frame.lazy().filter(pl.col(name))
+                    value, reason, records = pl.lit("true"), pl.lit(None, pl.String), no_records
+                elif isinstance(kind, pl.Struct):
+                    held = frame.lazy().filter(pl.col(name).is_not_null())
+                    field = pl.col(name).struct.field
+                    value, reason, records = _text(name), field("reason"), field("records")
+                else:
+                    continue
+                rows.append(
+                    held.select(
+                        "family_id",
+                        subject_id=subject_id,
+                        fact=pl.lit(name),
+                        value=value,
+                        reason=reason,
+                        records=records,
+                    )
+                )
+        return pl.concat(rows).sort("family_id", "subject_id", "fact").collect()
+
+    @classmethod
+    def from_long(cls, as_of: date, long: pl.DataFrame, rules: Rules) -> Facts:
+        """The frames again from the table that `to_long` makes. Raises Faults (E401) where a fact cannot be read.
+
+        A row for a fact that the rules do not read is a fault, and so is a missing one.
+        """
+        faults = _unreadable(long, rules)
+        if faults:
+            raise Faults(faults)
+        rows = long.lazy()
+        families = rows.filter(pl.col("fact") == ENGAGED).select(
+            "family_id", pl.col("value").cast(pl.Date).alias(ENGAGED)
+        )
+        for key, measure in rules.family_measures.items():
+            families = families.join(_column(rows, key, measure.unit).drop("subject_id"), on="family_id", how="left")
+        members = rows.filter(pl.col("subject_id") != "").select("family_id", "subject_id").unique()
+        one_member = ["family_id", "subject_id"]
+        for role in rules.roles:
+            held = rows.filter(pl.col("fact") == role.key).select(*one_member, pl.lit(True).alias(role.key))
+            members = members.join(held, on=one_member, how="left").with_columns(pl.col(role.key).fill_null(False))
+        for key, (measure, _) in rules.member_measures.items():
+            members = members.join(_column(rows, key, measure.unit), on=one_member, how="left")
+        return cls(as_of, families.sort("family_id").collect(), members.sort(one_member).collect())
+
+
+def _text(key: str) -> pl.Expr:
+    field = pl.col(key).struct.field
+    value, of = field("value").cast(pl.String), field("of").cast(pl.String)
+    return pl.when(of.is_null()).then(value).otherwise(pl.concat_str(value, pl.lit("/"), of))
+
+
+def _column(rows: pl.LazyFrame, key: str, unit: str) -> pl.LazyFrame:
+    """One fact's rows as a struct column."""
+    value, of = pl.col("value"), pl.lit(None, pl.Int64)
+    kind = VALUE_TYPES[unit]
+    if unit == "share":
+        of = value.str.split("/").list.get(1, null_on_oob=True).cast(pl.Int64, strict=False)
+        value = value.str.split("/").list.get(0)
+    typed = value == "true" if kind == pl.Boolean() else value.cast(kind, strict=False)
+    return rows.filter(pl.col("fact") == key).select(
+        "family_id",
+        "subject_id",
+        pl.struct(value=typed, of=of, reason="reason", records="records").cast(fact_type(unit)).alias(key),
+    )
+
+
+_WRITTEN = {"share": r"^\d{1,15}/[1-9]\d{0,14}$", "boolean": "^(true|false)$", "words": "^.+$"}
+_WHOLE_NUMBER = r"^\d{1,15}$"
+
+
+def _unreadable(long: pl.DataFrame, rules: Rules) -> list[Fault]:
+    units = {key: measure.unit for key, measure in rules.family_measures.items()}
+    units |= {key: measure.unit for key, (measure, _) in rules.member_measures.items()}
+    of_family = set(rules.family_measures) | {ENGAGED}
+    patterns = {key: _WRITTEN.get(unit, _WHOLE_NUMBER) for key, unit in units.items()}
+    patterns |= {role.key: "^true$" for role in rules.roles} | {ENGAGED: r"^\d{4}-\d{2}-\d{2}$"}
+    is_family = pl.col("subject_id") == ""
+    misfit = (
+        ~pl.col("fact").is_in(list(patterns))
+        | (is_family != pl.col("fact").is_in(list(of_family)))
+        | (pl.col("value").is_null() == pl.col("reason").is_null())
+        | (pl.col("reason").is_not_null() & ~pl.col("reason").is_in(list(REASONS)))
+        | pl.any_horizontal(
+            (pl.col("fact") == key) & ~pl.col("value").str.contains(pattern) for key, pattern in patterns.items()
+        ).fill_null(False)
+        | pl.struct("family_id", "subject_id", "fact").is_duplicated()
+    )
+    faults = [
+        Fault(
+            "E401",
+            f"family {family_id}" + (f" member {subject_id}" if subject_id else ""),
+            f"fact '{fact}' is not one that the rules read, stands twice, or is not written as its unit asks",
+            "The facts were changed or belong to other rules: take the bundle's own.",
+        )
+        for family_id, subject_id, fact in long.filter(misfit).select("family_id", "subject_id", "fact").iter_rows()
+    ]
+    asked = long.filter(is_family).group_by("family_id").agg(pl.col("fact"))
+    known = pl.concat([asked.select("family_id", "fact"), _families_without_any(long, asked)])
+    for family_id, facts in known.iter_rows():
+        faults += [_missing(family_id, "", key) for key in sorted(of_family - set(facts))]
+    holders = long.filter(~is_family).group_by("family_id", "subject_id").agg(pl.col("fact"))
+    for family_id, subject_id, facts in holders.iter_rows():
+        held = {role for role in rules.roles if role.key in facts}
+        needed = {key for key, (_, roles) in rules.member_measures.items() if held & set(roles)}
+        faults += [_missing(family_id, subject_id, key) for key in sorted(needed - set(facts))]
+    return faults
+
+
+def _families_without_any(long: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
+    return (
+        long.select("family_id").unique().join(asked, on="family_id", how="anti")
+        .with_columns(fact=pl.lit([], dtype=pl.List(pl.String)))
+    )  # fmt: skip
+
+
+def _missing(family_id: str, subject_id: str, key: str) -> Fault:
+    return Fault(
+        "E402",
+        f"family {family_id}" + (f" member {subject_id}" if subject_id else ""),
+        f"fact '{key}' is missing",
+        "The rules read it: facts were removed, or belong to other rules.",
+    )

@@ -1,0 +1,166 @@
+"""From extracts to evidence: link every record to a member, and carry what is in doubt along.
+
+In: the extracts that `sources.read` returns. Out: `Evidence`. Two contracts need the person and are tested here:
+nothing happens to a person before their birth (E301), and two marks of one child for one session agree (E302).
+Records that break them are quarantined like any other and put their person in doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from pbr.linkage.evidence import Coverage, Evidence
+from pbr.linkage.passes import LINKS, link
+from pbr.sources import IDENTITY, Extract
+
+FAMILY_TABLES = ("needs", "outcomes")
+"""Tables whose records are about a family, by its id."""
+
+EVENT_DAY = {
+    "marks": "date",
+    "exclusions": "starts_on",
+    "offending": "occurred_on",
+    "employment": "starts_on",
+    "social_care": "starts_on",
+}
+"""The column that says when a record's event happened."""
+
+QUARANTINE = ("source", "file", "row", "column", "raw", "code", "reason", "record_id")
+
+
+def attach(extracts: Mapping[str, Extract]) -> Evidence:
+    """Link the extracts' records to the members they are about."""
+    accepted_members = extracts["members"].accepted
+    people = accepted_members.select(*IDENTITY)
+    born = accepted_members.select("person_id", "date_of_birth").unique(subset="person_id", keep="any")
+
+    records, links, doubts, quarantine = {}, [], [], []
+    for table, extract in sorted(extracts.items()):
+        if table in ("families", "members"):
+            continue
+        if table in FAMILY_TABLES:
+            records[table] = extract.accepted.with_columns(possible=pl.lit(False))
+            continue
+        of_accepted = link(table, extract.accepted.lazy(), people.lazy())
+        of_rejected = link(table, extract.rejected.lazy(), people.lazy())
+        linked = _about_people(extract, of_accepted)
+        broken = _broken(table, linked, born)
+        sound = linked.join(broken, on="record_id", how="anti")
+        records[table] = sound
+        links += [of_accepted, of_rejected]
+        doubts += [of_rejected.select("table", "person_id"), _people_of(table, linked, broken)]
+        quarantine.append(_quarantined(table, extract, broken))
+
+    doubtful_people = _stacked(doubts, {"table": pl.String, "person_id": pl.String}).unique().sort(pl.all())
+    return Evidence(
+        families=extracts["families"].accepted,
+        members=accepted_members.select("family_id", "person_id", "date_of_birth", "joined_on", "left_on"),
+        records=records,
+        doubtful_people=doubtful_people,
+        doubtful_families=_doubtful_families(extracts, doubtful_people),
+        doubtful_members=_doubtful_members(extracts["members"]),
+        coverage={
+            table: Coverage(extract.covers.start, extract.covers.until)
+            for table, extract in extracts.items()
+            if extract.covers is not None
+        },
+        links=_stacked(links, dict(LINKS)).sort("table", "record_id", "person_id"),
+        quarantine=_stacked(quarantine, dict.fromkeys(QUARANTINE, pl.String) | {"row": pl.Int64}),
+    )
+
+
+def _about_people(extract: Extract, links: pl.DataFrame) -> pl.DataFrame:
+    own = [name for name in extract.accepted.columns if name not in IDENTITY]
+    return (
+        extract.accepted.lazy()
+        .select(own)
+        .join(links.lazy().select("record_id", "person_id", possible=pl.col("status") == "possible"), on="record_id")
+        .collect()
+    )
+
+
+def _broken(table: str, linked: pl.DataFrame, born: pl.DataFrame) -> pl.DataFrame:
+    """`record_id`, `column`, `code`, `reason` of the linked records that break a contract about their person."""
+    schema = {"record_id": pl.String, "column": pl.String, "code": pl.String, "reason": pl.String}
+    if table not in EVENT_DAY:
+        return pl.DataFrame(schema=schema)
+    day = EVENT_DAY[table]
+    sure = linked.filter(~pl.col("possible"))
+    found = [
+        sure.join(born, on="person_id")
+        .filter(pl.col(day) < pl.col("date_of_birth"))
+        .select(
+            "record_id",
+            column=pl.lit(day),
+            code=pl.lit("E301"),
+            reason=pl.lit("dated before the birth of the member it is about"),
+        )
+    ]
+    if table == "marks":
+        one_session = ["person_id", "date", "session"]
+        found.append(
+            sure.filter(pl.col("code").n_unique().over(one_session) > 1).select(
+                "record_id",
+                column=pl.lit("code"),
+                code=pl.lit("E302"),
+                reason=pl.lit("another mark of the same child for the same session differs"),
+            )
+        )
+    return pl.concat(found).unique().sort(pl.all())
+
+
+def _people_of(table: str, linked: pl.DataFrame, broken: pl.DataFrame) -> pl.DataFrame:
+    return linked.join(broken, on="record_id", how="semi").select(pl.lit(table).alias("table"), "person_id")
+
+
+def _quarantined(table: str, extract: Extract, broken: pl.DataFrame) -> pl.DataFrame:
+    places = extract.accepted.select("record_id", "file", pl.col("row").cast(pl.Int64))
+    return broken.join(places, on="record_id").select(
+        source=pl.lit(table), file="file", row="row", column="column", raw=pl.lit(None, pl.String), code="code",
+        reason="reason", record_id="record_id",
+    )  # fmt: skip
+
+
+def _doubtful_families(extracts: Mapping[str, Extract], doubtful_people: pl.DataFrame) -> pl.DataFrame:
+    """Families of the people in doubt, whenever they belonged, and families that a quarantined row itself names."""
+    members = extracts["members"]
+    named = [
+        extracts[table].rejected.select(pl.lit(table).alias("table"), "family_id").drop_nulls()
+        for table in (*FAMILY_TABLES, "members")
+        if table in extracts
+    ]
+    belong = pl.concat([frame.select("person_id", "family_id") for frame in (members.accepted, members.rejected)])
+    via_people = pl.concat(
+        [
+            doubtful_people.select("person_id", "table"),
+            members.rejected.filter(pl.col("family_id").is_null()).select("person_id", table=pl.lit("members")),
+        ]
+    ).join(belong.drop_nulls(), on="person_id")
+    return pl.concat([*named, via_people.select("table", "family_id")]).unique().sort(pl.all())
+
+
+def _doubtful_members(members: Extract) -> pl.DataFrame:
+    """Quarantined members' rows: whoever they are may belong to the family, or to the person's other families."""
+    rejected = members.rejected.select("record_id", "person_id", "date_of_birth", "family_id")
+    elsewhere = members.accepted.select("person_id", other_family="family_id").unique()
+    return (
+        rejected.join(elsewhere, on="person_id", how="left")
+        .select(
+            family_id=pl.coalesce("family_id", "other_family"),
+            person_id=pl.coalesce("person_id", "record_id"),
+            date_of_birth="date_of_birth",
+        )
+        .filter(pl.col("family_id").is_not_null())
+        .group_by("family_id", "person_id")
+        .agg(pl.col("date_of_birth").drop_nulls().unique())
+        .with_columns(
+            date_of_birth=pl.when(pl.col("date_of_birth").list.len() == 1).then(pl.col("date_of_birth").list.first())
+        )
+        .sort("family_id", "person_id")
+    )
+
+
+def _stacked(frames: list[pl.DataFrame], schema: Mapping[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:
+    return pl.concat([pl.DataFrame(schema=dict(schema)), *frames])

@@ -1,0 +1,44 @@
+"""Evidence: accepted records with the person each is about, and what is in doubt; what linkage hands to measures.
+
+A record that may be about several people is here once for each, marked `possible`. What was quarantined is here as
+doubts: the people and families for whom that table can no longer be trusted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The days for which a source is complete, both inside."""
+
+    start: date
+    until: date
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One authority's evidence, linked.
+
+    `families`: the accepted rows of the table. `members`: `family_id`, `person_id`, `date_of_birth`, `joined_on`,
+    `left_on`, one row a period. `records`: by table, the contract's columns with `record_id`, `person_id` and
+    `possible` (`family_id` instead of a person for needs and outcomes); only records about members.
+    `doubtful_people`: `table`, `person_id`; `doubtful_families`: `table`, `family_id`; a quarantined row of that table
+    is about them. `doubtful_members`: `family_id`, `person_id` (the record's id where it has none), `date_of_birth`
+    (null where unreadable), of quarantined members' rows. `links`: see `linkage.passes`. `quarantine`: what linkage
+    itself found, in the columns of a source's quarantine.
+    """
+
+    families: pl.DataFrame
+    members: pl.DataFrame
+    records: dict[str, pl.DataFrame]
+    doubtful_people: pl.DataFrame
+    doubtful_families: pl.DataFrame
+    doubtful_members: pl.DataFrame
+    coverage: dict[str, Coverage]
+    links: pl.DataFrame
+    quarantine: pl.DataFrame

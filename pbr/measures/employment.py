@@ -1,0 +1,138 @@
+"""Employment: out-of-work benefits, provision and work of a person, on a day, over a window, and in runs of days.
+
+A spell's last day is inside it and an open spell has none. Spells of work that touch or overlap are one run.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pbr.linkage import Evidence
+from pbr.measures.reading import covered, day, fact, window, within
+from pbr.rulebook.measures import (
+    EmploymentMeasure,
+    LongestRunInWork,
+    OnProvision,
+    OutOfWorkBenefit,
+    ProvisionStarts,
+    WeeksInWork,
+)
+from pbr.rulebook.rules import Rules
+from pbr.values import Window
+
+ONE_ADULT = ["family_id", "subject_id"]
+
+
+def measure(
+    calls: dict[str, EmploymentMeasure], people: pl.DataFrame, evidence: Evidence, rules: Rules
+) -> pl.DataFrame:
+    """Facts of people: `family_id`, `subject_id` and one struct column a key. `people` as of `subjects.members`."""
+    coverage = evidence.coverage.get("employment")
+    one_day = pl.duration(days=1)
+    spells = _spells(people, evidence, rules)
+    frame, facts = people.lazy(), {}
+    counted = {key: call for key, call in calls.items() if not isinstance(call, WeeksInWork | LongestRunInWork)}
+    tallies = spells.group_by(ONE_ADULT).agg([_counted(key, _counts(call, rules)) for key, call in counted.items()])
+    frame = frame.join(tallies, on=ONE_ADULT, how="left")
+    for key, call in calls.items():
+        match call:
+            case OutOfWorkBenefit() | OnProvision():
+                when = day(call.on, rules.on)
+                is_covered = covered(coverage, when, when + one_day)
+                value = pl.col(key).struct.field("count").fill_null(0) > 0
+            case ProvisionStarts():
+                is_covered = covered(coverage, *window(call, rules))
+                value = pl.col(key).struct.field("count").fill_null(0)
+            case WeeksInWork() | LongestRunInWork():
+                start, end = _work_window(call, rules)
+                is_covered = covered(coverage, start, end)
+                frame = frame.join(_worked(key, spells, start, end), on=ONE_ADULT, how="left")
+                longest = pl.col(key).struct.field("longest").fill_null(0)
+                days = pl.col(key).struct.field("days").fill_null(0)
+                value = longest if isinstance(call, LongestRunInWork) else days // 7
+            case _:
+                raise TypeError(call.name)  # type: ignore[attr-defined]
+        facts[key] = fact(
+            call,
+            value,
+            is_covered=is_covered,
+            possible=pl.col(key).struct.field("possible").fill_null(False),
+            records=pl.col(key).struct.field("records"),
+        )
+    return frame.select(*ONE_ADULT, **facts).collect()
+
+
+def _spells(people: pl.DataFrame, evidence: Evidence, rules: Rules) -> pl.LazyFrame:
+    columns = {
+        "person_id": pl.String, "kind": pl.String, "code": pl.String, "starts_on": pl.Date, "ends_on": pl.Date,
+        "record_id": pl.String, "possible": pl.Boolean,
+    }  # fmt: skip
+    records = evidence.records.get("employment", pl.DataFrame(schema=columns)).lazy()
+    return (
+        people.lazy()
+        .select(*ONE_ADULT, "engaged_on")
+        .join(records.select(*columns).rename({"person_id": "subject_id"}), on="subject_id")
+        .filter(pl.col("starts_on") < rules.on)
+    )
+
+
+def _counts(call: EmploymentMeasure, rules: Rules) -> pl.Expr:
+    match call:
+        case OutOfWorkBenefit() | OnProvision():
+            kind = "benefit" if isinstance(call, OutOfWorkBenefit) else "provision"
+            when = day(call.on, rules.on)
+            is_open = pl.col("ends_on").is_null() | (pl.col("ends_on") >= when)
+            timely = (pl.col("starts_on") <= when) & is_open
+        case ProvisionStarts():
+            kind, timely = "provision", within("starts_on", *window(call, rules))
+        case _:
+            raise TypeError(type(call).__name__)
+    return (pl.col("kind") == kind) & pl.col("code").is_in(rules.codes(call.codes)) & timely
+
+
+def _counted(key: str, counts: pl.Expr) -> pl.Expr:
+    counts = counts.fill_null(False)
+    return pl.struct(
+        count=counts.sum().cast(pl.Int64),
+        possible=(counts & pl.col("possible")).any(),
+        records=pl.col("record_id").filter(counts).unique().sort(),
+    ).alias(key)
+
+
+def _work_window(call: WeeksInWork | LongestRunInWork, rules: Rules) -> tuple[pl.Expr, pl.Expr]:
+    if isinstance(call, LongestRunInWork):
+        return window(call, rules)
+    weeks = Window.weeks_before(rules.on, rules.number(call.out_of_last))
+    return pl.lit(weeks.start), pl.lit(weeks.end)
+
+
+def _worked(key: str, spells: pl.LazyFrame, start: pl.Expr, end: pl.Expr) -> pl.LazyFrame:
+    """Distinct days in work and the longest run of them inside `[start, end)`, one struct column by the key."""
+    last = end - pl.duration(days=1)
+    clipped = (
+        spells.filter(pl.col("kind") == "work")
+        .with_columns(
+            first=pl.max_horizontal("starts_on", start), last=pl.min_horizontal(pl.col("ends_on").fill_null(last), last)
+        )
+        .filter(pl.col("first") <= pl.col("last"))
+        .sort(*ONE_ADULT, "first", "last")
+    )
+    worked_until = pl.col("last").cum_max().shift(1).over(ONE_ADULT)
+    breaks = (pl.col("first") > worked_until + pl.duration(days=1)).fill_null(True)
+    runs = (
+        clipped.with_columns(run=breaks.cum_sum().over(ONE_ADULT))
+        .group_by(*ONE_ADULT, "run")
+        .agg(
+            days=(pl.col("last").max() - pl.col("first").min()).dt.total_days() + 1,
+            possible=pl.col("possible").any(),
+            records=pl.col("record_id"),
+        )
+    )
+    return runs.group_by(ONE_ADULT).agg(
+        pl.struct(
+            days=pl.col("days").sum(),
+            longest=pl.col("days").max(),
+            possible=pl.col("possible").any(),
+            records=pl.col("records").explode().unique().sort(),
+        ).alias(key)
+    )

@@ -1,0 +1,70 @@
+"""Exclusions: suspensions and permanent exclusions of a child over the span of its terms of school age.
+
+The span runs from the first day of the first to the last day of the last of them, holidays between included; the
+source must cover every day of each of those terms. Lunchtime exclusions do not count.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pbr.linkage import Evidence
+from pbr.measures.calendar import Calendar
+from pbr.measures.reading import fact
+from pbr.measures.subjects import school_terms
+from pbr.rulebook.measures import PermanentExclusions, Suspensions, TermMeasure
+from pbr.rulebook.rules import Rules
+
+COUNTED: dict[type[TermMeasure], str] = {Suspensions: "suspension", PermanentExclusions: "permanent"}
+
+
+def measure(
+    calls: dict[str, TermMeasure], people: pl.DataFrame, evidence: Evidence, rules: Rules, calendar: Calendar
+) -> pl.DataFrame:
+    """Facts of people over one span of terms (all calls name the same terms and day): one struct column a key."""
+    first = next(iter(calls.values()))
+    coverage = evidence.coverage.get("exclusions")
+    covered = pl.lit(False)
+    if coverage is not None:
+        covered = (pl.col("start") >= coverage.start) & (pl.col("until") <= coverage.until)
+    one_child = ["family_id", "subject_id"]
+    spans = (
+        school_terms(people, rules.number(first.last_terms), first.at, rules, calendar)
+        .lazy()
+        .group_by(one_child)
+        .agg(pl.col("start").min(), covered=covered.all(), until=pl.col("until").max())
+    )
+    frame = people.lazy().join(spans, on=one_child, how="left")
+    if "exclusions" in evidence.records:
+        events = evidence.records["exclusions"].lazy().rename({"person_id": "subject_id"})
+        counted = (
+            spans.join(events.filter(pl.col("starts_on") < rules.on), on="subject_id")
+            .filter(pl.col("starts_on").is_between("start", "until"))
+            .group_by(one_child)
+            .agg([_counted(key, COUNTED[type(call)]) for key, call in calls.items()])
+        )
+        frame = frame.join(counted, on=one_child, how="left")
+    else:
+        nothing = pl.lit(None, pl.Struct({"count": pl.Int64, "possible": pl.Boolean, "records": pl.List(pl.String)}))
+        frame = frame.with_columns(nothing.alias(key) for key in calls)
+    facts = {
+        key: fact(
+            call,
+            pl.col(key).struct.field("count").fill_null(0),
+            is_covered=pl.col("covered").fill_null(True),
+            possible=pl.col(key).struct.field("possible").fill_null(False),
+            also_null=[(pl.col("start").is_null(), "no_record")],
+            records=pl.col(key).struct.field("records"),
+        )
+        for key, call in calls.items()
+    }
+    return frame.select(*one_child, **facts).collect()
+
+
+def _counted(key: str, kind: str) -> pl.Expr:
+    is_kind = pl.col("kind") == kind
+    return pl.struct(
+        count=is_kind.sum().cast(pl.Int64),
+        possible=(is_kind & pl.col("possible")).any(),
+        records=pl.col("record_id").filter(is_kind).sort(),
+    ).alias(key)

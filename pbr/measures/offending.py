@@ -1,0 +1,86 @@
+"""Offending: anti-social behaviour and proven offences of a family's members, counted over windows.
+
+An event counts when its person was a member on its day; whether an offence is a minor's goes by their age that day.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pbr.linkage import Evidence
+from pbr.measures.calendar import birthday
+from pbr.measures.reading import covered, fact, window, within
+from pbr.measures.subjects import is_member_on
+from pbr.rulebook.measures import AdultOffences, AsbIncidents, OffendingMeasure
+from pbr.rulebook.rules import Rules
+
+
+def measure(
+    calls: dict[str, OffendingMeasure], families: pl.DataFrame, evidence: Evidence, rules: Rules
+) -> pl.DataFrame:
+    """Facts of families: `family_id` and one struct column a key. `families` has the columns of `subjects.families`."""
+    coverage = evidence.coverage.get("offending")
+    frame = families.lazy()
+    if "offending" in evidence.records and calls:
+        counted = (
+            _events(families, evidence, rules)
+            .group_by("family_id")
+            .agg([_counted(key, _counts(call, rules)) for key, call in calls.items()])
+        )
+        frame = frame.join(counted, on="family_id", how="left")
+    else:
+        nothing = pl.lit(None, pl.Struct({"count": pl.Int64, "possible": pl.Boolean, "records": pl.List(pl.String)}))
+        frame = frame.with_columns(nothing.alias(key) for key in calls)
+    facts = {
+        key: fact(
+            call,
+            pl.col(key).struct.field("count").fill_null(0),
+            is_covered=covered(coverage, *window(call, rules)),
+            possible=pl.col(key).struct.field("possible").fill_null(False),
+            records=pl.col(key).struct.field("records"),
+        )
+        for key, call in calls.items()
+    }
+    return frame.select("family_id", **facts).collect()
+
+
+def _events(families: pl.DataFrame, evidence: Evidence, rules: Rules) -> pl.LazyFrame:
+    """Every event by somebody who was a member on its day, with its family, their age then and whether they left."""
+    memberships = evidence.members.lazy()
+    here_now = (
+        memberships.filter(is_member_on(pl.lit(rules.on)))
+        .select("family_id", "person_id", here_now=pl.lit(True))
+        .unique()
+    )
+    return (
+        evidence.records["offending"]
+        .lazy()
+        .filter(pl.col("occurred_on") < rules.on)
+        .join(memberships, on="person_id")
+        .filter(is_member_on(pl.col("occurred_on")))
+        .join(families.lazy().select("family_id", "engaged_on"), on="family_id")
+        .join(here_now, on=["family_id", "person_id"], how="left")
+        .with_columns(minor=birthday(18) > pl.col("occurred_on"), departed=pl.col("here_now").is_null())
+    )
+
+
+def _counts(call: OffendingMeasure, rules: Rules) -> pl.Expr:
+    """Whether an event counts for a measure."""
+    offence = pl.col("kind") == "proven_offence"
+    match call:
+        case AsbIncidents():
+            what = pl.col("kind") == "asb"
+        case AdultOffences():
+            what = offence & ~pl.col("minor")
+        case _:
+            what = offence & pl.col("minor")
+    counts = what & within("occurred_on", *window(call, rules))
+    return counts & pl.col("departed") if call.by_departed else counts
+
+
+def _counted(key: str, counts: pl.Expr) -> pl.Expr:
+    return pl.struct(
+        count=counts.sum().cast(pl.Int64),
+        possible=(counts & pl.col("possible")).any(),
+        records=pl.col("record_id").filter(counts).unique().sort(),
+    ).alias(key)

@@ -1,0 +1,86 @@
+"""How every measure is read: the days and windows it names, whether they are covered, and how a fact is put together.
+
+A fact is null for one reason, the first that holds: a row of its sources about the subject is quarantined; its window
+is not covered; a record in it may be somebody else's; and what the measure itself adds. What an uncovered window or a
+distrusted source holds decides nothing and is not cited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+import polars as pl
+
+from pbr.linkage import Coverage
+from pbr.measures.facts import fact_type
+from pbr.rulebook.measures import MeasureNode, OffendingMeasure, WindowMeasure
+from pbr.rulebook.rules import Rules
+from pbr.values import Window
+
+ENGAGED = pl.col("engaged_on")
+
+
+def day(on: str, as_of: date) -> pl.Expr:
+    """The day that `on` or `at` names; the frame has `engaged_on`."""
+    days = {"engagement": ENGAGED, "as_of": pl.lit(as_of), "day_before_as_of": pl.lit(as_of - timedelta(days=1))}
+    return days[on]
+
+
+def window(measure: WindowMeasure, rules: Rules) -> tuple[pl.Expr, pl.Expr]:
+    """First day, and the day after the last, of the window that a measure names."""
+    if measure.last_months is not None:
+        ends = Window.months_before(rules.on, rules.number(measure.last_months))
+        return pl.lit(ends.start), pl.lit(ends.end)
+    assert measure.months_before_engagement is not None
+    return ENGAGED.dt.offset_by(f"-{rules.number(measure.months_before_engagement)}mo"), ENGAGED
+
+
+def within(column: str, start: pl.Expr, end: pl.Expr) -> pl.Expr:
+    """Whether a date column is in `[start, end)`."""
+    return (pl.col(column) >= start) & (pl.col(column) < end)
+
+
+def covered(coverage: Coverage | None, start: pl.Expr, end: pl.Expr) -> pl.Expr:
+    """Whether a source is complete for every day of `[start, end)`; one that is not declared covers nothing."""
+    if coverage is None:
+        return pl.lit(False)
+    return (start >= pl.lit(coverage.start)) & (end <= pl.lit(coverage.until + timedelta(days=1)))
+
+
+def doubted(measure: MeasureNode) -> pl.Expr:
+    """Whether a quarantined row that the measure rests on is about the subject; `doubts` is a list of tables.
+
+    Events of a family are those of its members, so they rest on the members' table too.
+    """
+    tables = {*measure.sources, *(("members",) if isinstance(measure, OffendingMeasure) else ())}
+    return pl.any_horizontal([pl.col("doubts").list.contains(table) for table in sorted(tables)] or [pl.lit(False)])
+
+
+def fact(
+    measure: MeasureNode,
+    value: pl.Expr,
+    *,
+    is_covered: pl.Expr | None = None,
+    possible: pl.Expr | None = None,
+    also_null: Iterable[tuple[pl.Expr, str]] = (),
+    of: pl.Expr | None = None,
+    records: pl.Expr | None = None,
+) -> pl.Expr:
+    """A fact's struct (`facts.fact_type`), with the first reason that holds, if any, in the order of the module."""
+    tests = [
+        (doubted(measure), "quarantined"),
+        (~(is_covered if is_covered is not None else pl.lit(True)), "not_covered"),
+        (possible if possible is not None else pl.lit(False), "unresolved_link"),
+        *also_null,
+    ]
+    reason = pl.coalesce([pl.when(test).then(pl.lit(code)) for test, code in tests])
+    known = reason.is_null()
+    cited = known | reason.is_in(["unresolved_link", "no_record", "no_sessions", "missing_field"])
+    none = pl.lit([], dtype=pl.List(pl.String))
+    return pl.struct(
+        value=pl.when(known).then(value),
+        of=pl.when(known).then(of if of is not None else pl.lit(None, pl.Int64)),
+        reason=reason,
+        records=pl.when(cited).then(records.fill_null(none)).otherwise(none) if records is not None else none,
+    ).cast(fact_type(measure.unit))

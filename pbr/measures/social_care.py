@@ -1,0 +1,43 @@
+"""Social care: whether a child has an open spell of one of the kinds on a day."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pbr.linkage import Evidence
+from pbr.measures.reading import covered, day, fact
+from pbr.rulebook.measures import OpenSocialCare
+from pbr.rulebook.rules import Rules
+
+
+def measure(calls: dict[str, OpenSocialCare], people: pl.DataFrame, evidence: Evidence, rules: Rules) -> pl.DataFrame:
+    """Facts of people: `family_id`, `subject_id` and one struct column a key. `people` as of `subjects.members`."""
+    columns = {
+        "person_id": pl.String, "kind": pl.String, "starts_on": pl.Date, "ends_on": pl.Date, "record_id": pl.String,
+        "possible": pl.Boolean,
+    }  # fmt: skip
+    records = evidence.records.get("social_care", pl.DataFrame(schema=columns)).lazy()
+    spells = (
+        people.lazy()
+        .select("family_id", "subject_id", "engaged_on")
+        .join(records.select(*columns).rename({"person_id": "subject_id"}), on="subject_id")
+        .filter(pl.col("starts_on") < rules.on)
+    )
+    frame, facts = people.lazy(), {}
+    for key, call in calls.items():
+        when = day(call.on, rules.on)
+        is_open = (pl.col("starts_on") <= when) & (pl.col("ends_on").is_null() | (pl.col("ends_on") >= when))
+        found = (
+            spells.filter(is_open & pl.col("kind").is_in(rules.codes(call.kinds)))
+            .group_by("family_id", "subject_id")
+            .agg(pl.struct(possible=pl.col("possible").any(), records=pl.col("record_id").unique().sort()).alias(key))
+        )
+        frame = frame.join(found, on=["family_id", "subject_id"], how="left")
+        facts[key] = fact(
+            call,
+            pl.col(key).is_not_null(),
+            is_covered=covered(evidence.coverage.get("social_care"), when, when + pl.duration(days=1)),
+            possible=pl.col(key).struct.field("possible").fill_null(False),
+            records=pl.col(key).struct.field("records"),
+        )
+    return frame.select("family_id", "subject_id", **facts).collect()
