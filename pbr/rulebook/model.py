@@ -164,9 +164,10 @@ class CriterionRef(Node):
 _TAGS = ("all_of", "any_of", "when", "every", "some", "criterion", "of", "reduced_by", "measure")
 
 
-def _tag(value: Any) -> str | None:
+def tag_of(value: Any) -> str | None:
     """Which node a mapping is, by the key that only that node has."""
-    keys = value if isinstance(value, dict) else {name for name, set_ in vars(value).items() if set_ is not None}
+    given = value if isinstance(value, dict) else getattr(value, "__dict__", {})
+    keys = {key for key, set_ in given.items() if set_ is not None}
     return next((tag for tag in _TAGS if tag in keys), None)
 
 
@@ -180,7 +181,7 @@ Expression = Annotated[
     | Annotated[CriterionRef, Tag("criterion")]
     | Annotated[ReducedBy, Tag("reduced_by")]
     | Annotated[Test, Tag("measure")],
-    Discriminator(_tag),
+    Discriminator(tag_of),
 ]
 
 

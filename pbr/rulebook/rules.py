@@ -6,7 +6,7 @@ parameter's first value is a fault (E214). The tariff is read on each family's e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -47,9 +47,12 @@ class Role:
 
 
 class Rules:
-    """A pack on one day. `digest` is the pack's; `value` gives a parameter's value on the day."""
+    """A pack on one day. `digest` is the pack's; `values` has each parameter's value on the day.
 
-    def __init__(self, pack: Pack, on: date, digest: str) -> None:
+    `place` says where a parameter is written, for faults.
+    """
+
+    def __init__(self, pack: Pack, on: date, digest: str, place: Callable[[str], str] | None = None) -> None:
         self.pack = pack
         self.on = on
         self.digest = digest
@@ -65,7 +68,7 @@ class Rules:
                 faults.append(
                     Fault(
                         "E214",
-                        f"pack {pack.id}",
+                        place(name) if place else f"pack {pack.id}",
                         f"parameter '{name}' has no value on {on} (its first starts {first})",
                         "Choose a later as-of date, or add a dated value with its citation.",
                     )

@@ -1,0 +1,419 @@
+"""The static checks of a pack: what its types alone cannot say, found before any family is decided.
+
+In: a draft of a pack, as much of it as could be read. Out: faults, each at the line of the node it is about (E211 to
+E231). A pack without faults means one thing to every engine, and no figure in it goes unread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from pbr.errors import Fault
+from pbr.rulebook.measures import (
+    DaysSince,
+    Enrolment,
+    Measure,
+    OffendingMeasure,
+    OpenSocialCare,
+    SchoolAge,
+    TermMeasure,
+    WeeksInWork,
+    WindowMeasure,
+)
+from pbr.rulebook.model import (
+    AllOf,
+    AnyOf,
+    AtLeast,
+    ConditionFlag,
+    Criterion,
+    CriterionRef,
+    Every,
+    Expression,
+    Flag,
+    NearThresholdFlag,
+    Parameter,
+    ReducedBy,
+    Route,
+    Some,
+    Tariff,
+    Test,
+    UnverifiedRuleFlag,
+    When,
+)
+
+Path = tuple[str | int, ...]
+
+EXPECTED_UNITS: dict[str, str] = {
+    "last_terms": "terms",
+    "last_months": "months",
+    "months_before_engagement": "months",
+    "out_of_last": "weeks",
+    "codes": "codes",
+    "kinds": "codes",
+    "need": "need",
+    "at_least": "the measure's",
+    "more_than": "the measure's",
+    "at_most": "the measure's",
+    "less_than": "the measure's",
+    "is_one_of": "codes",
+    "reduced_by": "share",
+    "session": "count",
+    "incident": "count",
+    "exclusion": "count",
+    "days_in_work": "days",
+    "attachment_fee": "pence",
+    "family_cap": "pence",
+    "routes": "pence",
+    "funded_share": "share",
+}
+"""The keys whose value names a parameter, and the unit that it must have there."""
+
+COMPARATORS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("count", "share", "weeks", "days"), ("at_least", "more_than", "at_most", "less_than")),
+    "boolean": ("is",),
+    "words": ("is_one_of",),
+}
+"""How a measure of each unit can be tested."""
+
+ENROLMENTS = ("registered", "alternative_provision", "not_on_roll")
+SOCIAL_CARE_KINDS = ("early_help", "child_in_need", "child_protection", "looked_after")
+_EVIDENCE_FIELDS = ("name", "at", "on", "field", "by_departed")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What of a pack could be read. `declared` has every id that is written, readable or not, by section."""
+
+    parameters: Mapping[str, Parameter]
+    eligibility: Mapping[str, Criterion]
+    results: Mapping[str, Criterion]
+    routes: Mapping[str, Route]
+    flags: Mapping[str, Flag]
+    tariff: Tariff | None
+    declared: Mapping[str, frozenset[str]]
+    whole: bool
+    """Whether everything could be read: only then can a parameter be called unused."""
+
+
+def check(draft: Draft, place: Callable[[Path], str]) -> list[Fault]:
+    """All faults of a draft; `place` gives the file and line of a path such as `("results", "asb_reduced", "test")`."""
+    checks = _Checks(draft, place)
+    checks.ids()
+    checks.parameters()
+    for section in ("eligibility", "results", "routes"):
+        criteria: Mapping[str, Criterion] = getattr(draft, section)
+        for name, criterion in criteria.items():
+            checks.expression(criterion.test, _Scope(section, name), (section, name, "test"))
+    for name, flag in draft.flags.items():
+        checks.flag(name, flag)
+    if draft.tariff:
+        checks.tariff(draft.tariff)
+    if draft.whole:
+        checks.unused()
+    return checks.faults
+
+
+def close(word: str, known: Iterable[str]) -> str:
+    """` (did you mean 'absence'?)`, or nothing where no known word is near."""
+    near = get_close_matches(word, list(known), n=1)
+    return f" (did you mean '{near[0]}'?)" if near else ""
+
+
+def inside(node: Expression) -> Iterator[tuple[Path, Expression]]:
+    """The expressions directly inside a node, each with the keys that lead to it."""
+    match node:
+        case AllOf():
+            yield from ((("all_of", position), part) for position, part in enumerate(node.all_of))
+        case AnyOf():
+            yield from ((("any_of", position), part) for position, part in enumerate(node.any_of))
+        case AtLeast():
+            yield from ((("of", position), part) for position, part in enumerate(node.of))
+        case When():
+            yield ("when",), node.when
+            yield ("then",), node.then
+        case Every() | Some():
+            yield ("that",), node.that
+        case Test() | ReducedBy() | CriterionRef():
+            return
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """Where an expression stands: its section, the id of what it belongs to, and the quantifier around it."""
+
+    section: str
+    owner: str
+    quantifier: Every | Some | None = None
+
+
+class _Checks:
+    def __init__(self, draft: Draft, place: Callable[[Path], str]) -> None:
+        self.draft = draft
+        self.place = place
+        self.faults: list[Fault] = []
+        self.used: set[str] = set()
+
+    def fault(self, code: str, path: Path, what: str, next_step: str) -> None:
+        self.faults.append(Fault(code, self.place(path), what, next_step))
+
+    # ------------------------------------------------------------------------------------------------ parameters
+
+    def parameters(self) -> None:
+        for name, parameter in self.draft.parameters.items():
+            for position, (before, after) in enumerate(zip(parameter.values, parameter.values[1:], strict=False), 1):
+                if before.start >= after.start:
+                    order = "the same day as" if before.start == after.start else "before"
+                    self.fault(
+                        "E215",
+                        ("parameters", name, "values", position, "from"),
+                        f"parameter '{name}' has a value from {after.start}, {order} the one above it ({before.start})",
+                        "Put the values in the order of their dates, one a day.",
+                    )
+
+    def parameter(self, name: str, path: Path, unit: str | None = None) -> Parameter | None:
+        """A parameter that is named at a path; None where it is not there, or has another unit than the place needs."""
+        self.used.add(name)
+        expected = unit or EXPECTED_UNITS[str(path[-1])]
+        declared = self.draft.declared["parameters"]
+        if name not in declared:
+            next_step = "Add it to `parameters`, with its unit, date, citation and standing."
+            self.fault("E211", path, f"there is no parameter '{name}'{close(name, declared)}", next_step)
+            return None
+        parameter = self.draft.parameters.get(name)
+        if parameter and parameter.unit != expected:
+            what = f"'{path[-1]}' needs a parameter in {expected}, and '{name}' is in {parameter.unit}"
+            self.fault("E212", path, what, f"Name a parameter in {expected}, or change the unit of '{name}'.")
+            return None
+        return parameter
+
+    def unused(self) -> None:
+        for name in self.draft.parameters:
+            if name not in self.used:
+                next_step = "Use it, or take it out: a figure that nothing reads misleads."
+                self.fault("E213", ("parameters", name), f"nothing reads parameter '{name}'", next_step)
+
+    def ids(self) -> None:
+        seen: dict[str, str] = {}
+        for section in ("eligibility", "results", "routes"):
+            for name in sorted(self.draft.declared[section]):
+                if name in seen:
+                    what = f"'{name}' is already the id of something in {seen[name]}"
+                    self.fault("E227", (section, name), what, "Give one of the two another id.")
+                seen.setdefault(name, section)
+
+    # ----------------------------------------------------------------------------------------------- expressions
+
+    def expression(self, node: Expression, scope: _Scope, path: Path) -> None:
+        match node:
+            case Test():
+                self.measure(node.measure, scope, (*path, "measure"))
+                self.comparison(node, path)
+            case ReducedBy():
+                self.measure(node.measure, scope, (*path, "measure"))
+                self.parameter(node.against.months_before_engagement, (*path, "against", "months_before_engagement"))
+                self.parameter(node.reduced_by, (*path, "reduced_by"))
+            case CriterionRef():
+                self.reference(node, scope, (*path, "criterion"))
+            case AtLeast():
+                self.at_least(node, (*path, "at_least"))
+            case Every() | Some():
+                self.quantifier(node, scope, path)
+                scope = _Scope(scope.section, scope.owner, scope.quantifier or node)
+            case AllOf() | AnyOf() | When():
+                pass
+        for steps, part in inside(node):
+            self.expression(part, scope, (*path, *steps))
+
+    def comparison(self, node: Test, path: Path) -> None:
+        comparator, limit = node.comparison
+        fitting = COMPARATORS[node.measure.unit]
+        at = (*path, comparator)
+        if comparator not in fitting:
+            if isinstance(limit, str):
+                self.used.add(limit)
+            what = f"'{comparator}' does not fit {node.measure.name}, which is {_UNIT_WORDS[node.measure.unit]}"
+            self.fault("E223", at, what, f"Compare it with {' or '.join(f'`{word}`' for word in fitting)}.")
+        elif isinstance(limit, str):
+            parameter = self.parameter(limit, at, "codes" if comparator == "is_one_of" else node.measure.unit)
+            if isinstance(node.measure, Enrolment):
+                self.vocabulary(parameter, limit, ENROLMENTS)
+
+    def at_least(self, node: AtLeast, path: Path) -> None:
+        parameter = self.parameter(node.at_least, path, "count")
+        for dated in parameter.values if parameter else ():
+            if isinstance(dated.value, int) and not 1 <= dated.value <= len(node.of):
+                what = f"'{node.at_least}' is {dated.value} from {dated.start}, and there are {len(node.of)} parts"
+                self.fault("E225", path, what, f"Ask for 1 to {len(node.of)} of them.")
+
+    def reference(self, node: CriterionRef, scope: _Scope, path: Path) -> None:
+        declared = self.draft.declared
+        name = node.criterion
+        readable = {"eligibility": ("eligibility",), "results": ("results",), "routes": ("results",)}.get(
+            scope.section, ("eligibility", "results")
+        )
+        home = next((section for section in ("eligibility", "results", "routes") if name in declared[section]), None)
+        if home is None:
+            known = frozenset[str]().union(*(declared[section] for section in readable))
+            what = f"there is no criterion '{name}'{close(name, known)}"
+            self.fault("E216", path, what, f"Criteria that can be named here: {', '.join(sorted(known)) or 'none'}.")
+        elif home not in readable:
+            what = f"'{name}' is in {home}, and {scope.section} cannot rest on that"
+            self.fault("E218", path, what, f"Name a criterion of {' or '.join(readable)}.")
+        elif home == scope.section and not self._is_above(home, name, scope.owner):
+            what = f"'{scope.owner}' rests on '{name}', which does not stand above it"
+            self.fault("E217", path, what, "Put criteria below those they rest on; none can rest on itself.")
+
+    def _is_above(self, section: str, name: str, owner: str) -> bool:
+        order: list[str] = list(getattr(self.draft, section))
+        return name not in order or order.index(name) < order.index(owner)
+
+    def quantifier(self, node: Every | Some, scope: _Scope, path: Path) -> None:
+        kind = node.every if isinstance(node, Every) else node.some
+        if scope.quantifier is not None:
+            what = "an `every` or `some` stands inside another"
+            self.fault("E222", path, what, "Ask about members once; combine tests of one member with all_of or any_of.")
+        if scope.section == "eligibility" and node.at != "engagement":
+            self._later_than_engagement((*path, "at"), "members at the as-of date")
+        if kind == "school_age_child" and node.last_terms is None:
+            what = "a school-age child is one of school age in some terms, and `last_terms` does not say which"
+            self.fault("E220", path, what, "Add `last_terms:` with the parameter that its tests read.")
+        elif kind != "school_age_child" and node.last_terms is not None:
+            what = f"`last_terms` says who is a school-age child, and these subjects are of kind '{kind}'"
+            self.fault("E220", (*path, "last_terms"), what, "Take it out, or ask about a school_age_child.")
+        if node.last_terms is not None:
+            self.parameter(node.last_terms, (*path, "last_terms"))
+
+    # -------------------------------------------------------------------------------------------------- measures
+
+    def measure(self, measure: Measure, scope: _Scope, path: Path) -> None:
+        for argument, given in measure.arguments().items():
+            if argument not in _EVIDENCE_FIELDS:
+                parameter = self.parameter(str(given), (*path, argument))
+                if argument == "kinds" and isinstance(measure, OpenSocialCare):
+                    self.vocabulary(parameter, str(given), SOCIAL_CARE_KINDS)
+        self.subject(measure, scope, path)
+        if scope.section == "eligibility" and (reads := _reads_after_engagement(measure)):
+            self._later_than_engagement((*path, reads), f"{measure.name} there")
+        quantifier = scope.quantifier
+        if (
+            isinstance(measure, TermMeasure)
+            and scope.section != "flags"
+            and quantifier is not None
+            and quantifier.last_terms is not None
+            and quantifier.at == measure.at
+            and quantifier.last_terms != measure.last_terms
+        ):
+            what = (
+                f"{measure.name} reads '{measure.last_terms}', and the children are those of '{quantifier.last_terms}'"
+            )
+            self.fault("E220", (*path, "last_terms"), what, "Name the same parameter in both places.")
+
+    def subject(self, measure: Measure, scope: _Scope, path: Path) -> None:
+        quantifier = scope.quantifier
+        if measure.subject == "member" and quantifier is None:
+            what, next_step = f"{measure.name} is about one member", "Put it inside an `every` or `some`."
+        elif measure.subject == "family" and quantifier is not None:
+            what, next_step = f"{measure.name} is about the family", "Take it out of the `every` or `some`."
+        elif isinstance(measure, TermMeasure) and not isinstance(measure, SchoolAge) and not _of_school_age(quantifier):
+            what, next_step = f"{measure.name} is about a child of school age", "Ask about a school_age_child."
+        else:
+            return
+        self.fault("E221", path, what, next_step)
+
+    def vocabulary(self, parameter: Parameter | None, name: str, words: tuple[str, ...]) -> None:
+        for position, dated in enumerate(parameter.values if parameter else ()):
+            for word in dated.value if isinstance(dated.value, tuple) else ():
+                if word not in words:
+                    at = ("parameters", name, "values", position, "value")
+                    what = f"no record can say '{word}'{close(word, words)}"
+                    self.fault("E231", at, what, f"Words that records have: {', '.join(words)}.")
+
+    def _later_than_engagement(self, path: Path, what: str) -> None:
+        next_step = "Read it at engagement (`at: engagement`, `months_before_engagement`)."
+        self.fault("E219", path, f"eligibility is judged at engagement, and this reads {what} later", next_step)
+
+    # ------------------------------------------------------------------------------------------ flags and tariff
+
+    def flag(self, name: str, flag: Flag) -> None:
+        path = ("flags", name)
+        match flag:
+            case ConditionFlag():
+                for key, test in (("when", flag.when), ("unless", flag.unless)):
+                    if test is not None:
+                        self.expression(test, _Scope("flags", name), (*path, key))
+                for position, route in enumerate(flag.met_routes or ()):
+                    self.route(route, (*path, "met_routes", position))
+            case NearThresholdFlag():
+                for key in ("session", "incident", "exclusion", "days_in_work"):
+                    self.parameter(getattr(flag, key), (*path, key))
+            case UnverifiedRuleFlag():
+                pass
+
+    def route(self, name: str, path: Path) -> None:
+        declared = self.draft.declared["routes"]
+        if name not in declared:
+            what = f"there is no route '{name}'{close(name, declared)}"
+            self.fault("E224", path, what, f"Routes: {', '.join(sorted(declared)) or 'none'}.")
+
+    def tariff(self, tariff: Tariff) -> None:
+        days = tariff.engaged
+        if days.until < days.start:
+            what = f"the tariff's period ends on {days.until}, before it starts on {days.start}"
+            self.fault("E228", ("tariff", "engaged", "until"), what, "Both days are inside it: put them in order.")
+        if tariff.claimed_until < days.start:
+            what = f"claims end on {tariff.claimed_until}, before the first family can engage on {days.start}"
+            self.fault("E228", ("tariff", "claimed_until"), what, "Give the last day a claim can be made.")
+        for key in ("attachment_fee", "family_cap"):
+            self.price(tariff, getattr(tariff, key), ("tariff", key))
+        for route, name in tariff.routes.items():
+            self.route(route, ("tariff", "routes", route))
+            self.price(tariff, name, ("tariff", "routes", route))
+        for route in sorted(self.draft.declared["routes"] - tariff.routes.keys()):
+            what = f"the tariff does not say what route '{route}' pays"
+            self.fault("E232", ("tariff", "routes"), what, "Add it; a route that pays nothing has a parameter of £0.")
+        for route, others in tariff.instead_of.items():
+            self.route(route, ("tariff", "instead_of", route))
+            for position, other in enumerate(others):
+                self.route(other, ("tariff", "instead_of", route, position))
+        if tariff.funded_share is not None:
+            self.parameter(tariff.funded_share, ("tariff", "funded_share"))
+
+    def price(self, tariff: Tariff, name: str, path: Path) -> None:
+        parameter = self.parameter(name, path, "pence")
+        if parameter and parameter.values[0].start > tariff.engaged.start:
+            first = parameter.values[0].start
+            what = f"'{name}' starts on {first}, and families can engage from {tariff.engaged.start}"
+            self.fault("E229", path, what, "Add the value for the days before, or start the tariff's period later.")
+
+
+_UNIT_WORDS = {
+    "count": "a number",
+    "share": "a share",
+    "boolean": "true or false",
+    "weeks": "a number of weeks",
+    "days": "a number of days",
+    "words": "one or more words",
+}
+
+
+def _of_school_age(quantifier: Every | Some | None) -> bool:
+    kind = getattr(quantifier, "every", None) or getattr(quantifier, "some", None)
+    return kind == "school_age_child"
+
+
+def _reads_after_engagement(measure: Measure) -> str | None:
+    """The argument by which a measure reads evidence after engagement; None where it reads none."""
+    arguments = measure.arguments()
+    if arguments.get("at") == "as_of":
+        return "at"
+    if arguments.get("on") in ("as_of", "day_before_as_of"):
+        return "on"
+    if isinstance(measure, WindowMeasure) and measure.last_months is not None:
+        return "last_months"
+    if isinstance(measure, OffendingMeasure) and measure.by_departed:
+        return "by_departed"
+    if isinstance(measure, WeeksInWork):
+        return "out_of_last"
+    return "field" if isinstance(measure, DaysSince) else None

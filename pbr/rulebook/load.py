@@ -1,0 +1,479 @@
+"""Reading a rule pack: a folder of YAML files becomes a checked, digested `Pack`, or all of its faults at once.
+
+In: a pack's id or folder. Out: `LoadedPack`. Every YAML file at the top of the folder holds some of the pack's keys;
+each key stands in one file. Folders beneath it (`tests/`) are no part of the pack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from pbr.canonical import digest
+from pbr.errors import Fault, Faults
+from pbr.rulebook import marked
+from pbr.rulebook.check import EXPECTED_UNITS, Draft, check, close
+from pbr.rulebook.marked import Marked
+from pbr.rulebook.measures import MEASURES, Node
+from pbr.rulebook.model import (
+    Against,
+    AllOf,
+    AnyOf,
+    AtLeast,
+    ConditionFlag,
+    Criterion,
+    CriterionRef,
+    DatedValue,
+    Every,
+    Flag,
+    NearThresholdFlag,
+    Pack,
+    Parameter,
+    Period,
+    ReducedBy,
+    Route,
+    Some,
+    Tariff,
+    Test,
+    UnverifiedRuleFlag,
+    When,
+    tag_of,
+)
+from pbr.rulebook.rules import Rules
+from pbr.values import Share
+
+PACK_FILE = "pack.yaml"
+
+_EXPRESSIONS: dict[str, type[Node]] = {
+    "all_of": AllOf,
+    "any_of": AnyOf,
+    "of": AtLeast,
+    "when": When,
+    "every": Every,
+    "some": Some,
+    "criterion": CriterionRef,
+    "reduced_by": ReducedBy,
+    "measure": Test,
+}
+_FLAGS: dict[str, type[Node]] = {
+    "condition": ConditionFlag,
+    "near_threshold": NearThresholdFlag,
+    "unverified_rule": UnverifiedRuleFlag,
+}
+_ITEMS: dict[str, TypeAdapter[Any]] = {
+    "parameters": TypeAdapter(Parameter),
+    "eligibility": TypeAdapter(Criterion),
+    "results": TypeAdapter(Criterion),
+    "routes": TypeAdapter(Route),
+    "flags": TypeAdapter(Flag),
+}
+"""The sections that hold things by id, and what each thing must be."""
+
+
+@dataclass(frozen=True)
+class LoadedPack:
+    """A pack as read from its folder.
+
+    `digest` is of the canonical form, so comments and layout do not count. `files` holds the pack's YAML files by name,
+    byte for byte: written to a folder, they load again as the same pack.
+    """
+
+    pack: Pack
+    digest: str
+    folder: Path
+    files: Mapping[str, bytes]
+    sources: Mapping[str, Marked]
+    """Each top-level key's file, with its lines."""
+
+    def rules(self, on: date) -> Rules:
+        """The pack as read on a day. Raises Faults (E214) where a parameter has no value then."""
+        return Rules(self.pack, on, self.digest, lambda name: self.place("parameters", name))
+
+    def place(self, *path: str | int) -> str:
+        """`rules/phase-1/parameters.yaml:17`: where a part of the pack is written."""
+        return _place(self.sources, path)
+
+    @cached_property
+    def last_day(self) -> date:
+        """The last day a claim can be made: the day for which a pack is shown and its cases are run."""
+        return self.pack.tariff.claimed_until
+
+
+def packs_folder() -> Path:
+    """The folder of the packs that come with pbr: inside an installed wheel, else the checkout's `rules/`."""
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "_data" / "rules"
+    return installed if installed.is_dir() else package.parent / "rules"
+
+
+def pack_ids() -> tuple[str, ...]:
+    """The packs that come with pbr, sorted."""
+    folder = packs_folder()
+    return tuple(sorted(path.parent.name for path in folder.glob(f"*/{PACK_FILE}")))
+
+
+def load_pack(path_or_id: str | Path, overlay: str | Path | None = None) -> LoadedPack:
+    """A pack by the id of one that comes with pbr, or by the path of its folder. Raises Faults (E2xx)."""
+    if overlay is not None:
+        raise Faults(
+            Fault("E226", str(overlay), "overlays over a pack are not supported yet", "Take `overlay` out of [rules].")
+        )
+    folder, name = _find(path_or_id)
+    files = {path.name: path.read_bytes() for path in sorted(folder.glob("*.yaml"))}
+    faults: list[Fault] = []
+    documents = []
+    for file, content in files.items():
+        document, found = marked.read(content, f"{name}/{file}")
+        documents.append(document)
+        faults += found
+    sources, data = _together(documents, faults)
+    pack = _Builder(sources, data, faults).pack()
+    if pack is not None and folder.parent == packs_folder() and pack.id != folder.name:
+        faults.append(
+            Fault(
+                "E230",
+                _place(sources, ("id",)),
+                f"the pack's id is '{pack.id}', but its folder is '{folder.name}'",
+                "Give both the same name.",
+            )
+        )
+    if faults or pack is None:
+        raise Faults(_without_echoes(faults))
+    return LoadedPack(pack, pack_digest(pack), folder, files, sources)
+
+
+def pack_digest(pack: Pack) -> str:
+    """SHA-256 of the pack's canonical form, which `Pack.model_validate_json` reads back."""
+    return digest(pack.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+def _find(path_or_id: str | Path) -> tuple[Path, str]:
+    """A pack's folder, and the folder as faults call it."""
+    if isinstance(path_or_id, str) and path_or_id in pack_ids():
+        return packs_folder() / path_or_id, f"rules/{path_or_id}"
+    folder = Path(path_or_id)
+    if (folder / PACK_FILE).is_file():
+        return folder.resolve(), str(folder)
+    if folder.is_dir():
+        what, next_step = f"the folder has no {PACK_FILE}", "Name the folder that holds the pack's YAML files."
+    else:
+        near = close(str(path_or_id), pack_ids())
+        what = f"there is no pack '{path_or_id}'{near}"
+        next_step = f"Packs that come with pbr: {', '.join(pack_ids()) or 'none'}; or give the path of a pack's folder."
+    raise Faults(Fault("E201", str(path_or_id), what, next_step))
+
+
+def _together(documents: Iterable[Marked], faults: list[Fault]) -> tuple[dict[str, Marked], dict[str, Any]]:
+    """The files' top-level keys as one mapping; a key that two of them give is a fault."""
+    sources: dict[str, Marked] = {}
+    data: dict[str, Any] = {}
+    for document in documents:
+        for key, value in document.data.items():
+            if key in sources:
+                place, first = document.place((key,)), sources[key].place((key,))
+                faults.append(
+                    Fault("E203", place, f"'{key}' is given twice (first in {first})", "Keep it in one of the files.")
+                )
+                continue
+            sources[key] = document
+            data[key] = value
+    for document in documents:
+        sources.setdefault("", document)
+        if document.name.endswith(f"/{PACK_FILE}"):
+            sources[""] = document
+    return sources, data
+
+
+def _place(sources: Mapping[str, Marked], path: marked.Path) -> str:
+    return sources.get(str(path[0]) if path else "", sources[""]).place(path)
+
+
+def _without_echoes(faults: Iterable[Fault]) -> list[Fault]:
+    """Without what only follows from another fault: text that cannot be read brings on others in the same line."""
+    found = list(faults)
+    unread = {fault.place for fault in found if fault.code in ("E202", "E203", "E204")}
+    return [fault for fault in found if fault.place not in unread or fault.code in ("E202", "E203", "E204")]
+
+
+# ------------------------------------------------------------------------------------------- from data to a pack
+
+
+class _Builder:
+    """Makes typed things of the data one by one, so that a fault in one hides none in another."""
+
+    def __init__(self, sources: Mapping[str, Marked], data: dict[str, Any], faults: list[Fault]) -> None:
+        self.sources = sources
+        self.data = data
+        self.faults = faults
+
+    def fault(self, code: str, path: marked.Path, what: str, next_step: str) -> None:
+        self.faults.append(Fault(code, _place(self.sources, path), what, next_step))
+
+    def pack(self) -> Pack | None:
+        """The pack; None where so much is wrong that there is none."""
+        broken = False
+        sections: dict[str, Any] = {}
+        for key, value in self.data.items():
+            if key in _ITEMS and isinstance(value, dict):
+                sections[key] = {}
+                for name, item in value.items():
+                    read = self._item(key, name, item)
+                    if read is not None:
+                        sections[key][name] = read
+                    broken |= read is None
+            elif key == "tariff":
+                sections[key] = self._validated(TypeAdapter(Tariff), value, (key,))
+                broken |= sections[key] is None
+            else:
+                sections[key] = value
+        declared = {key: frozenset(self.data[key]) for key in _ITEMS if isinstance(self.data.get(key), dict)}
+        draft = Draft(
+            **{key: sections[key] if key in declared else {} for key in _ITEMS},
+            tariff=sections.get("tariff"),
+            declared={key: declared.get(key, frozenset()) for key in _ITEMS},
+            whole=not broken and not self.faults,
+        )
+        self.faults += check(draft, lambda path: _place(self.sources, path))
+        if "eligible" in declared.get("eligibility", ()) and "eligible" not in sections["eligibility"]:
+            sections.pop("eligibility")
+        ignored = {key for key in self.data if sections.get(key) is None}
+        try:
+            return Pack.model_validate({key: value for key, value in sections.items() if key not in ignored})
+        except ValidationError as error:
+            for detail in error.errors():
+                if not detail["loc"] or detail["loc"][0] not in ignored:
+                    self._translate(detail, (), self.data)
+        return None
+
+    def _item(self, section: str, name: str, item: Any) -> Any:
+        path = (section, name)
+        if not name.replace("_", "a").isalnum() or name != name.lower() or not name[0].isalpha() or not name.isascii():
+            next_step = "Use small letters, digits and _, with a letter first."
+            self.fault("E207", path, f"'{name}' cannot be an id in {section}", next_step)
+            return None
+        if section == "parameters":
+            before = len(self.faults)
+            item = self._with_values(item, path)
+            if len(self.faults) > before:
+                self._validated(_ITEMS[section], item, path)
+                return None
+        return self._validated(_ITEMS[section], item, path)
+
+    def _validated(self, adapter: TypeAdapter[Any], data: Any, path: marked.Path) -> Any:
+        try:
+            return adapter.validate_python(data)
+        except ValidationError as error:
+            for detail in error.errors():
+                self._translate(detail, path, data)
+            return None
+
+    def _with_values(self, parameter: Any, path: marked.Path) -> Any:
+        """A parameter with its values as its unit has them: `15%` a share, `£3,200` pence, a need text."""
+        if not isinstance(parameter, dict) or not isinstance(parameter.get("values"), tuple):
+            return parameter
+        unit = parameter.get("unit")
+        values = []
+        for position, dated in enumerate(parameter["values"]):
+            if isinstance(dated, dict) and "value" in dated:
+                value: Any = 0
+                try:
+                    if unit in _WRITE:
+                        value = _in_unit(dated["value"], unit)
+                except ValueError as wrong:
+                    at = (*path, "values", position, "value")
+                    self.fault("E208", at, f"'{path[-1]}' is a parameter in {unit}, and {wrong}", _WRITE[str(unit)])
+                dated = dated | {"value": value}
+            values.append(dated)
+        return parameter | {"values": tuple(values)}
+
+    # ---------------------------------------------------------------------- pydantic's words into plain ones
+
+    def _translate(self, error: ErrorDetails, path: marked.Path, data: Any) -> None:
+        """One of pydantic's errors as a fault, at the line of what it is about."""
+        path, value = _walk(path, data, error["loc"])
+        key = path[-1] if path else ""
+        context = error.get("ctx", {})
+        match error["type"]:
+            case "missing":
+                self.fault("E205", path[:-1], f"'{key}' is missing{_of(path[:-1])}", f"Add `{key}:` to it.")
+            case "extra_forbidden":
+                allowed = _keys(path[:-1], _at(self.data, path[:-1]))
+                listed = f"It can have: {', '.join(allowed)}."
+                self.fault("E206", path, f"'{key}' is not a key{_of(path[:-1])}{close(str(key), allowed)}", listed)
+            case "union_tag_not_found" | "union_tag_invalid" if key == "measure":
+                name = value.get("name", "") if isinstance(value, dict) else value
+                what = (
+                    f"there is no measure '{name}'{close(str(name), MEASURES)}" if name else "a measure has no `name`"
+                )
+                self.fault("E209", path, what, f"Measures: {', '.join(MEASURES)}.")
+            case "union_tag_not_found" | "union_tag_invalid" if len(path) == 2 and path[0] == "flags":
+                kind = value.get("kind") if isinstance(value, dict) else None
+                what = f"'{kind}' is no kind of flag" if kind else f"'kind' is missing{_of(path)}"
+                self.fault("E207" if kind else "E205", path, what, f"Kinds: {', '.join(_FLAGS)}.")
+            case "union_tag_not_found" | "union_tag_invalid":
+                kinds = ", ".join(_EXPRESSIONS)
+                self.fault("E207", path, f"{_described(value)} is not a test", f"A test has one of the keys {kinds}.")
+            case "value_error":
+                self.fault("E210", path, str(context["error"]), "See docs/rule-language.md.")
+            case "string_type" | "string_pattern_mismatch" if _is_parameter_name(path):
+                next_step = "Give the figure a name, date, citation and standing under `parameters`, and name it here."
+                self.fault("E207", path, f"'{key}' is {_described(value)}; it must name a parameter", next_step)
+            case "string_pattern_mismatch":
+                next_step = "Use small letters, digits and -, with a letter or digit first."
+                self.fault("E207", path, f"'{key}' cannot be {_described(value)}", next_step)
+            case "string_too_short" | "too_short":
+                self.fault("E207", path, f"'{key}' is empty", "Fill it in.")
+            case "literal_error":
+                words = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+                what = f"'{key}' cannot be {_described(value)}{close(str(value), words)}"
+                self.fault("E207", path, what, f"It can be: {', '.join(words)}.")
+            case kind:
+                wanted = next((words for start, words in _KINDS.items() if kind.startswith(start)), "something else")
+                self.fault("E207", path, f"'{key}' is {_described(value)}; it must be {wanted}", "Write it so.")
+
+
+_WRITE: dict[str, str] = {
+    "share": "Write it as 15% or 5/6.",
+    "pence": "Write it as £3,200 or £0.50.",
+    "codes": "Write a list of words, each once, as in [ESA, JSA].",
+    "need": "Write one word.",
+    **dict.fromkeys(("count", "months", "terms", "weeks", "days"), "Write a whole number."),
+}
+
+_KINDS = {
+    "string": "text",
+    "int": "a whole number",
+    "bool": "true or false",
+    "date": "a date such as 2012-04-01, without quotes",
+    "tuple": "a list",
+    "dict": "a set of keys with values",
+    "model": "a set of keys with values",
+}
+
+
+def _in_unit(value: Any, unit: str) -> Any:
+    """A parameter's value from what is written. Raises ValueError, whose text says what is wrong."""
+    match unit:
+        case "share" if isinstance(value, str):
+            share = Share.parse(value)
+            if share.numerator > share.denominator:
+                raise ValueError(f"{value} is more than the whole")
+            return share
+        case "pence" if isinstance(value, str):
+            return _pence(value)
+        case "codes" if isinstance(value, tuple) and value and all(isinstance(code, str) and code for code in value):
+            if len(set(value)) < len(value):
+                raise ValueError("a word stands in it twice")
+            return value
+        case "need" if isinstance(value, str) and value:
+            return value
+        case "count" | "days" if type(value) is int and value >= 0:
+            return value
+        case "months" | "terms" | "weeks" if type(value) is int and value >= 1:
+            return value
+    raise ValueError(f"{_described(value)} is none")
+
+
+def _pence(text: str) -> int:
+    whole, dot, odd = text.removeprefix("£").partition(".")
+    groups = whole.split(",")
+    grouped = len(groups) == 1 or (len(groups[0]) in (1, 2, 3) and all(len(group) == 3 for group in groups[1:]))
+    digits = "".join(groups)
+    if not (text.startswith("£") and digits.isdecimal() and digits.isascii() and grouped):
+        raise ValueError(f"'{text}' is none")
+    if dot and not (len(odd) == 2 and odd.isdecimal() and odd.isascii()):
+        raise ValueError(f"'{text}' is none")
+    return int(digits) * 100 + int(odd or 0)
+
+
+def _described(value: Any) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str() | int() | date():
+            return f"'{value}'"
+        case dict():
+            return f"a set of keys ({', '.join(value)})" if value else "an empty set of keys"
+        case _:
+            return "a list" if value else "an empty list"
+
+
+def _of(path: marked.Path) -> str:
+    """` of eligibility 'education'`: what a fault is about, in the words of the pack."""
+    match path:
+        case ():
+            return " of the pack"
+        case (section, str(name), *rest):
+            inner = f", {' '.join(str(part) for part in rest if isinstance(part, str))}" if rest else ""
+            return f" in {section} '{name}'{inner}"
+        case _:
+            return f" of {path[0]}"
+
+
+def _is_parameter_name(path: marked.Path) -> bool:
+    return path[-1] in EXPECTED_UNITS or path[:2] == ("tariff", "routes")
+
+
+def _at(data: Any, path: marked.Path) -> Any:
+    for step in path:
+        data = data[step]
+    return data
+
+
+def _keys(path: marked.Path, value: Any) -> list[str]:
+    """The keys that the thing at a path can have."""
+    shape = _shape(path, value)
+    return [field.alias or name for name, field in shape.model_fields.items()] if shape else []
+
+
+def _shape(path: marked.Path, value: dict[str, Any]) -> type[Node] | None:
+    match path:
+        case ():
+            return Pack
+        case ("parameters", _):
+            return Parameter
+        case ("parameters", *_):
+            return DatedValue
+        case ("flags", _):
+            return _FLAGS.get(str(value.get("kind")))
+        case ("routes", _):
+            return Route
+        case (_, _) if path[0] != "tariff":
+            return Criterion
+        case ("tariff",):
+            return Tariff
+        case (*_, "measure"):
+            return MEASURES.get(str(value.get("name")))
+        case (*_, "against"):
+            return Against
+        case (*_, "engaged"):
+            return Period
+        case _:
+            return _EXPRESSIONS.get(str(tag_of(value)))
+
+
+def _walk(path: marked.Path, data: Any, location: tuple[int | str, ...]) -> tuple[marked.Path, Any]:
+    """Where in the data one of pydantic's locations is: without the tags that it puts in for unions."""
+    tagged = False
+    for step in location:
+        if not tagged and isinstance(data, dict) and len(path) > 1 and step in _union_tags(data):
+            tagged = True
+            continue
+        tagged = False
+        path = (*path, step)
+        try:
+            data = data[step]
+        except (KeyError, IndexError, TypeError):
+            return path, None
+    return path, data
+
+
+def _union_tags(data: dict[str, Any]) -> tuple[Any, ...]:
+    return tag_of(data), data.get("name"), data.get("kind")

@@ -1,0 +1,152 @@
+"""YAML as plain data with the line of every key and item, so that a fault can point at what it is about.
+
+In: the bytes of one file. Out: text, whole numbers, `true` and `false`, dates, tuples and dicts with text keys, and the
+lines they stand on; and every fault of the text at once. YAML's own guesses are not taken: `no` is not false, `1.5` and
+`12:30` are no numbers, nothing is null, no key counts twice, and nothing stands for something written elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import yaml
+
+from pbr.errors import Fault
+
+Path = tuple[str | int, ...]
+
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_EMPTY = re.compile(r"~|null|Null|NULL|")
+_TRUTH = re.compile(r"y|n|yes|no|on|off|true|false", re.IGNORECASE)
+_TEXT = "tag:yaml.org,2002:str"
+
+
+@dataclass(frozen=True)
+class Marked:
+    """One file's data. `lines` has the line of every path; `name` is the file as faults call it."""
+
+    name: str
+    data: dict[str, Any] = field(default_factory=dict)
+    lines: dict[Path, int] = field(default_factory=dict)
+
+    def place(self, path: Path) -> str:
+        """`rules/phase-1/parameters.yaml:17`: the line of the path, or of the nearest thing around it."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return f"{self.name}:{self.lines.get(path, 1)}"
+
+
+def read(content: bytes, name: str) -> tuple[Marked, list[Fault]]:
+    """A file whose top level is a mapping, and what is wrong with it (E202, E203, E204)."""
+    reader = _Reader(name)
+    try:
+        root = _Loader(content.decode("utf-8-sig"), reader).get_single_node()
+        data = reader.value(root, ()) if isinstance(root, yaml.MappingNode) else {}
+    except UnicodeDecodeError:
+        return Marked(name), [Fault("E202", name, "the file is not UTF-8 text", "Save it as UTF-8.")]
+    except RecursionError:
+        return Marked(name), [Fault("E202", name, "the file nests too deeply to be read", "Write it flatter.")]
+    except yaml.YAMLError as error:
+        return Marked(name), [_unreadable(name, error)]
+    if not isinstance(root, yaml.MappingNode):
+        reader.fault_at("E202", 0, "the file does not hold keys with values", "Start it with a key, as in `key: …`.")
+    return Marked(name, data, reader.lines), reader.faults
+
+
+def _unreadable(name: str, error: yaml.YAMLError) -> Fault:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be parsed"
+    place = f"{name}:{mark.line + 1}" if mark else name
+    return Fault("E202", place, f"the file is not YAML: {problem}", "Mend the line, or the one before it.")
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes nodes only; notes anchors, aliases and tags, which a reader would have to chase."""
+
+    def __init__(self, text: str, reader: _Reader) -> None:
+        super().__init__(text)
+        self.reader = reader
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        is_alias = isinstance(event, yaml.AliasEvent)
+        sign = "*" if is_alias else "&" if event.anchor else "!" if event.tag else ""
+        if sign:
+            self.reader.fault_at(
+                "E202",
+                event.start_mark.line,
+                f"anchors, aliases and tags are not read (`{sign}` in front of a value)",
+                "Write the value out, or put the text in quotes.",
+            )
+            event.anchor = None  # so that one fault does not bring on others
+        if is_alias:
+            self.get_event()  # type: ignore[no-untyped-call]
+            return yaml.ScalarNode(_TEXT, "", event.start_mark, event.end_mark, style='"')
+        return super().compose_node(parent, index)
+
+
+class _Reader:
+    """Turns composed nodes into plain data, and collects lines and faults."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.lines: dict[Path, int] = {}
+        self.faults: list[Fault] = []
+
+    def fault_at(self, code: str, line: int, what: str, next_step: str) -> None:
+        self.faults.append(Fault(code, f"{self.name}:{line + 1}", what, next_step))
+
+    def value(self, node: yaml.Node, path: Path) -> Any:
+        self.lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return tuple(self.value(item, (*path, position)) for position, item in enumerate(node.value))
+        return self._scalar(node)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.fault_at("E202", line, "a key is not plain text", "Give each value a key of one word.")
+                continue
+            key = key_node.value
+            if key in data:
+                before = self.lines[(*path, key)]
+                self.fault_at(
+                    "E203", line, f"'{key}' is given twice (first on line {before})", "Keep one of them, or rename one."
+                )
+                continue
+            self.lines[(*path, key)] = line + 1
+            data[key] = self.value(value_node, (*path, key))
+        return data
+
+    def _scalar(self, node: yaml.Node) -> Any:
+        text: str = node.value
+        if getattr(node, "style", None) is not None:
+            return text
+        line = node.start_mark.line
+        if text in ("true", "false"):
+            return text == "true"
+        if _NUMBER.fullmatch(text):
+            return int(text)
+        if _DATE.fullmatch(text):
+            try:
+                return date.fromisoformat(text)
+            except ValueError:
+                self.fault_at("E204", line, f"{text} is no day of the calendar", "Write a date as 2012-04-01.")
+                return date.min
+        if _EMPTY.fullmatch(text):
+            self.fault_at("E204", line, "a value is empty", "Give it a value, or take its key away.")
+        elif _TRUTH.fullmatch(text):
+            next_step = "Write true or false in small letters, or put the word in quotes."
+            self.fault_at("E204", line, f"'{text}' might be a word or a truth", next_step)
+        elif node.tag != _TEXT:
+            next_step = "Write whole numbers plainly, shares as 15% or 57/380, money as £3,200, other text in quotes."
+            self.fault_at("E204", line, f"'{text}' is read as a number or a time by some readers of YAML", next_step)
+        return text
