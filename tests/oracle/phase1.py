@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 
 from dateutil.easter import easter
@@ -68,6 +69,7 @@ EVENT_DATE = {"marks": "date", "exclusions": "starts_on", "offending": "occurred
 ABOUT_PEOPLE = ["attendance", "marks", "exclusions", "offending", "employment"]
 
 
+@cache
 def day(text: str) -> date:
     if not re.fullmatch(r"\d{4}-\d\d-\d\d", text):
         raise ValueError(text)
@@ -201,6 +203,31 @@ class Term:
     last: date
 
 
+CustomTerms = dict[tuple[str, str], tuple[date, date]]  # (academic year, term) → first and last day
+
+
+def academic_year(year: int) -> str:
+    return f"{year}/{(year + 1) % 100:02d}"
+
+
+def term_of(custom: CustomTerms, year: int, name: str) -> Term:
+    sunday = easter(year + 1)
+    default = {
+        "autumn": (date(year, 9, 1), date(year, 12, 31)),
+        "spring": (date(year + 1, 1, 1), sunday),
+        "summer": (sunday + DAY, date(year + 1, 7, 31)),
+    }
+    first, last = custom.get((academic_year(year), name), default[name])
+    return Term(year, name, first, last)
+
+
+def last_terms(custom: CustomTerms, on: date, n: int = 3) -> list[Term]:
+    """The last n terms that are completed on the day, earliest first."""
+    names = ("autumn", "spring", "summer")
+    terms = [term_of(custom, year, name) for year in range(on.year - 4, on.year + 1) for name in names]
+    return sorted((t for t in terms if t.last < on), key=lambda t: t.last)[-n:]
+
+
 def months_before(d: date, months: int) -> date:
     year, month = divmod(d.year * 12 + d.month - 1 - months, 12)
     for length in (d.day, 30, 29, 28):
@@ -245,14 +272,15 @@ class Workspace:
         sources = declared["sources"]
         self.covers = {name: (s["covers"]["from"], s["covers"]["until"])  # both inside
                        for name, s in sources.items() if "covers" in s}
-        self.custom_terms = {(t["academic_year"], t["term"]): (t["from"], t["until"])
-                             for t in declared.get("calendar", {}).get("terms", [])}
+        self.custom_terms: CustomTerms = {(t["academic_year"], t["term"]): (t["from"], t["until"])
+                                          for t in declared.get("calendar", {}).get("terms", [])}
         rows = {table: read_rows(folder, s) for table, s in sources.items() if table in REQUIRED}
 
         self.families = {r["family_id"]: day(r["engaged_on"])
                          for r in rows["families"] if keeps_its_contract("families", r)}
         self.people = People()
         self.stays: dict[str, list[tuple[str, date | None, date | None]]] = defaultdict(list)  # person → family, dates
+        self.of_family: dict[str, set[str]] = defaultdict(set)  # whoever was a member at any time
         for r in rows["members"]:
             if not keeps_its_contract("members", r):
                 continue
@@ -261,6 +289,7 @@ class Workspace:
             self.stays[person].append((r["family_id"],
                                        day(r["joined_on"]) if r.get("joined_on") else None,
                                        day(r["left_on"]) if r.get("left_on") else None))
+            self.of_family[r["family_id"]].add(person)
             for key in identifiers(r):
                 self.people.by_identifier[key].add(person)
             if key := name_key(r):
@@ -312,24 +341,9 @@ class Workspace:
 
     # ---- calendar
 
-    def term(self, year: int, name: str) -> Term:
-        label = f"{year}/{(year + 1) % 100:02d}"
-        sunday = easter(year + 1)
-        first, last = self.custom_terms.get((label, name)) or {
-            "autumn": (date(year, 9, 1), date(year, 12, 31)),
-            "spring": (date(year + 1, 1, 1), sunday),
-            "summer": (sunday + DAY, date(year + 1, 7, 31)),
-        }[name]
-        return Term(year, name, first, last)
-
-    def last_terms(self, on: date, n: int = 3) -> list[Term]:
-        names = ("autumn", "spring", "summer")
-        terms = [self.term(year, name) for year in range(on.year - 4, on.year + 1) for name in names]
-        return sorted((t for t in terms if t.last < on), key=lambda t: t.last)[-n:]
-
     def school_terms(self, person: str, on: date) -> list[Term]:
         """Those of the last three completed terms in which the person was of school age."""
-        return [t for t in self.last_terms(on) if of_school_age(self.people.born[person], t)]
+        return [t for t in last_terms(self.custom_terms, on) if of_school_age(self.people.born[person], t)]
 
     # ---- membership
 
@@ -339,7 +353,7 @@ class Workspace:
             for f, joined, left in self.stays[person])
 
     def ever_in(self, family: str) -> list[str]:
-        return sorted(p for p, stays in self.stays.items() if any(f == family for f, _, _ in stays))
+        return sorted(self.of_family[family])
 
     def children(self, family: str, on: date) -> list[str]:
         return [p for p in self.ever_in(family)
@@ -395,8 +409,8 @@ def fact(value: object, reasons: Iterable[str] = ()) -> Fact:
 
 def term_records(w: Workspace, child: str, term: Term) -> list[tuple[int, int, str]]:
     """(unauthorised, possible, enrolment) of each record of the child in the term: termly rows, else covered marks."""
-    label = f"{term.year}/{(term.year + 1) % 100:02d}"
-    rows = [r for r in w.records["attendance"][child] if r["academic_year"] == label and r["term"] == term.name]
+    year = academic_year(term.year)
+    rows = [r for r in w.records["attendance"][child] if r["academic_year"] == year and r["term"] == term.name]
     if rows:
         return [(int(r["sessions_unauthorised"]), int(r["sessions_possible"]), r.get("enrolment") or "registered")
                 for r in rows]
