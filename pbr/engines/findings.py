@@ -23,29 +23,24 @@ SCHEMA = pl.Schema({name: pl.String() for name in FINDINGS})
 def decision_ids(facts: Facts, rules: Rules) -> pl.DataFrame:
     """Each family's decision id: `family_id`, `decision_id`.
 
-    The id is the SHA-256 of the canonical form (`pbr.canonical`) of
-    `{"as_of", "engaged_on", "facts", "family_id", "members", "pack"}`: the pack's digest, and every fact of the family
-    and of its members (`{"of", "reason", "records", "value"}` by fact, null where a member holds none of its roles;
-    a role by `true` or `false`). So the same evidence under the same rules has the same id on every machine.
+    The id is the SHA-256 of the canonical form (`pbr.canonical`) of `{"as_of", "family", "members", "pack"}`: the
+    pack's digest; the family's `engaged_on`, `family_id` and facts; and each member's `subject_id`, roles (true or
+    false) and facts. A fact is `{"of", "reason", "records", "value"}` under its key, null where a member holds none of
+    its roles. So the same evidence under the same rules has the same id on every machine.
     """
-    of_members = pl.struct(
-        *_by_name({"subject_id": pl.col("subject_id")} | _facts(facts.members)),
-    )
-    members = facts.members.lazy().group_by("family_id").agg(members=of_members.sort_by("subject_id"))
+    of_family = {"family_id": pl.col("family_id"), "engaged_on": pl.col("engaged_on").cast(pl.String)}
+    of_member = pl.struct(_by_name({"subject_id": pl.col("subject_id")} | _facts(facts.members)))
+    members = facts.members.lazy().group_by("family_id").agg(members=of_member.sort_by("subject_id"))
     canonical = pl.struct(
-        *_by_name(
-            {
-                "as_of": pl.lit(facts.as_of.isoformat()),
-                "engaged_on": pl.col("engaged_on").cast(pl.String),
-                "facts": pl.struct(*_by_name(_facts(facts.families))),
-                "family_id": pl.col("family_id"),
-                "members": pl.col("members").fill_null([]),
-                "pack": pl.lit(rules.digest),
-            }
-        )
+        as_of=pl.lit(facts.as_of.isoformat()),
+        family=pl.struct(_by_name(of_family | _facts(facts.families))),
+        members=pl.col("members").fill_null([]),
+        pack=pl.lit(rules.digest),
     ).struct.json_encode()
-    texts = facts.families.lazy().join(members, on="family_id", how="left").select("family_id", text=canonical).collect()
-    return texts.select("family_id", decision_id=pl.Series([text_digest(text) for text in texts["text"]], dtype=pl.String))
+    texts = facts.families.lazy().join(members, on="family_id", how="left").select("family_id", text=canonical)
+    decided = texts.collect()
+    ids = pl.Series([text_digest(text) for text in decided["text"]], dtype=pl.String)
+    return decided.select("family_id", decision_id=ids)
 
 
 def _by_name(fields: dict[str, pl.Expr]) -> list[pl.Expr]:

@@ -116,7 +116,7 @@ class Facts:
             raise Faults(faults)
         rows = long.lazy()
         families = rows.filter(pl.col("fact") == ENGAGED).select(
-            "family_id", pl.col("value").cast(pl.Date).alias(ENGAGED)
+            "family_id", pl.col("value").str.to_date("%Y-%m-%d").alias(ENGAGED)
         )
         for key, measure in rules.family_measures.items():
             families = families.join(_column(rows, key, measure.unit).drop("subject_id"), on="family_id", how="left")
@@ -170,6 +170,7 @@ def _unreadable(long: pl.DataFrame, rules: Rules) -> list[Fault]:
         | pl.any_horizontal(
             (pl.col("fact") == key) & ~pl.col("value").str.contains(pattern) for key, pattern in patterns.items()
         ).fill_null(False)
+        | ((pl.col("fact") == ENGAGED) & pl.col("value").str.to_date("%Y-%m-%d", strict=False).is_null())
         | pl.struct("family_id", "subject_id", "fact").is_duplicated()
     )
     faults = [
