@@ -47,7 +47,7 @@ bench: $(installed) ## where time and memory go, beside the floor of a bare quer
 	$(bin)/python -m tests.bench
 
 docs: $(installed) ## write again the parts of the docs that come from the code
-	$(bin)/cog -r -I docs README.md docs/commands.md docs/errors.md
+	$(bin)/cog -r -I docs README.md docs/*.md
 
 # The lock is for every platform and Python at once, with the hash of every file of a release, and names no index.
 lock: $(installed) ## resolve the dependencies again, to the newest that fit

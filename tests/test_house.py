@@ -63,7 +63,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 def test_a_command_says_what_it_does_and_shows_an_example_of_itself(name: str) -> None:
     said = COMMANDS[name].help or ""
     assert len(said.splitlines()[0]) > 15, "the first line says what the command does"
-    assert re.search(rf"^\s*{name}\b", said, re.MULTILINE), f"the help has no line that starts with '{name}'"
+    assert re.search(rf"^\s*(?:Examples?:\s+)?{name}\b", said, re.MULTILINE), f"no line says 'Example: {name} …'"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
