@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from pbr.cli.console import HABITS, Commands
+from pbr.cli.decide import decide
 
 
 @click.group(cls=Commands, context_settings=HABITS)
@@ -16,6 +17,8 @@ def main() -> None:
     Start with:  pbr demo my-first-authority
     """
 
+
+main.add_command(decide)
 
 if __name__ == "__main__":
     main()

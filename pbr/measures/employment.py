@@ -95,7 +95,7 @@ def _counted(key: str, counts: pl.Expr) -> pl.Expr:
     return pl.struct(
         count=counts.sum().cast(pl.Int64),
         possible=(counts & pl.col("possible")).any(),
-        records=pl.col("record_id").filter(counts).unique().sort(),
+        records=pl.col("record_id").filter(counts).unique().sort().implode(),
     ).alias(key)
 
 
@@ -133,6 +133,6 @@ def _worked(key: str, spells: pl.LazyFrame, start: pl.Expr, end: pl.Expr) -> pl.
             days=pl.col("days").sum(),
             longest=pl.col("days").max(),
             possible=pl.col("possible").any(),
-            records=pl.col("records").explode().unique().sort(),
+            records=pl.col("records").explode().unique().sort().implode(),
         ).alias(key)
     )

@@ -66,5 +66,5 @@ def _counted(key: str, kind: str) -> pl.Expr:
     return pl.struct(
         count=is_kind.sum().cast(pl.Int64),
         possible=(is_kind & pl.col("possible")).any(),
-        records=pl.col("record_id").filter(is_kind).sort(),
+        records=pl.col("record_id").filter(is_kind).sort().implode(),
     ).alias(key)

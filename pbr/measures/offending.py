@@ -82,5 +82,5 @@ def _counted(key: str, counts: pl.Expr) -> pl.Expr:
     return pl.struct(
         count=counts.sum().cast(pl.Int64),
         possible=(counts & pl.col("possible")).any(),
-        records=pl.col("record_id").filter(counts).unique().sort(),
+        records=pl.col("record_id").filter(counts).unique().sort().implode(),
     ).alias(key)

@@ -46,7 +46,7 @@ def _rows(evidence: Evidence, table: str, dated: str, rules: Rules) -> pl.LazyFr
 
 
 def _found(rows: pl.LazyFrame, dated: str, name: str) -> pl.LazyFrame:
-    found = pl.struct(last=pl.col(dated).max(), records=pl.col("record_id").unique().sort())
+    found = pl.struct(last=pl.col(dated).max(), records=pl.col("record_id").unique().sort().implode())
     return rows.group_by("family_id").agg(found.alias(name))
 
 

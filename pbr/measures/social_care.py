@@ -30,7 +30,7 @@ def measure(calls: dict[str, OpenSocialCare], people: pl.DataFrame, evidence: Ev
         found = (
             spells.filter(is_open & pl.col("kind").is_in(rules.codes(call.kinds)))
             .group_by("family_id", "subject_id")
-            .agg(pl.struct(possible=pl.col("possible").any(), records=pl.col("record_id").unique().sort()).alias(key))
+            .agg(pl.struct(possible=pl.col("possible").any(), records=pl.col("record_id").unique().sort().implode()).alias(key))
         )
         frame = frame.join(found, on=["family_id", "subject_id"], how="left")
         facts[key] = fact(

@@ -1,0 +1,302 @@
+"""From decisions to claim lines: which results are claimed, for how much, which wait for a person, and what fell out.
+
+In: findings, what earlier live lines have earned (handed in, for the ledger is further down), and the circumstances of
+the claim. Out: lines, held lines, and the attrition table in which every family and every result met is counted once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from pbr.canonical import digest
+from pbr.claims.tariff import fee, funded_families, left_for_family
+from pbr.rulebook.model import ConditionFlag, Pack
+from pbr.rulebook.rules import Rules
+
+HISTORY = pl.Schema(
+    {"family_id": pl.String, "route": pl.String, "claimed_by": pl.String, "line_id": pl.String}
+    | {"amount_pence": pl.Int64}
+)
+"""Earlier live lines that bear on the families considered, one row each: `claimed_by` is `family`, or `person` where
+the line is another family's and somebody in it is now in this one."""
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a claim depends on beside decisions. `window_open` is None where the workspace gives no windows."""
+
+    authority_code: str
+    window: str
+    claim_date: date
+    window_open: bool | None
+    families_agreed: int | None
+    families_live: int
+    """Families that have a live line already: they use up allocation."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """`lines`: `family_id`, `route`, `engaged_on`, `amount_pence`, `decision_id`, `flags`, sorted by family and route.
+
+    `held`: the same columns, `reason` and `released_by`. `attrition`: `step`, `unit` (`families` or `lines`), `outcome`
+    (`kept`, `dropped`, `held`), `reason`, `count`, `amount_pence` (of lines kept or held); each step's counts sum to
+    what the step before kept.
+    """
+
+    lines: pl.DataFrame
+    held: pl.DataFrame
+    attrition: pl.DataFrame
+
+
+def select(
+    considered: pl.DataFrame, findings: pl.DataFrame, history: pl.DataFrame, rules: Rules, of: Circumstances
+) -> Selection:
+    """Choose and price the lines.
+
+    `considered`: `family_id`, `engaged_on` of every family of the workspace, decided or not. `findings`: all columns of
+    `FINDINGS`. `history`: see `HISTORY`.
+    """
+    families = _families(considered, findings, rules)
+    lines = _lines(families, findings, history, rules, of)
+    kept = lines.filter(pl.col("outcome") == "kept")
+    held = lines.filter(pl.col("outcome") == "held")
+    columns = ["family_id", "route", "engaged_on", "amount_pence", "decision_id", "flags"]
+    return Selection(
+        lines=kept.select(columns).sort("family_id", "route"),
+        held=held.select(*columns, "reason", "released_by").sort("family_id", "route"),
+        attrition=_attrition(families, lines),
+    )
+
+
+# -------------------------------------------------------------------------------------------------------- families
+
+
+def _families(considered: pl.DataFrame, findings: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """Every family with the first step it fails (`step`, `reason`), null where it goes on to lines."""
+    period = rules.pack.tariff.engaged
+    family_rows = findings.filter(pl.col("subject_id") == "")
+    eligible = family_rows.filter((pl.col("part") == "eligibility") & (pl.col("item") == "eligible")).select(
+        "family_id", eligible=pl.when(pl.col("reason") == "").then("verdict").otherwise(_with_reason())
+    )
+    routes = (
+        family_rows.filter(pl.col("part") == "route")
+        .group_by("family_id")
+        .agg(
+            results=(pl.col("verdict") == "met").sum(),
+            unknown=pl.col("verdict").filter(pl.col("verdict") == "unknown").len(),
+        )
+    )
+    joined = considered.join(eligible, on="family_id", how="left").join(routes, on="family_id", how="left")
+    steps = [
+        ("engaged_in_period", pl.col("engaged_on") >= rules.on, pl.lit("engaged_on_or_after_as_of")),
+        ("engaged_in_period", pl.col("engaged_on") < period.start, pl.lit("engaged_before_the_period")),
+        ("engaged_in_period", pl.col("engaged_on") > period.until, pl.lit("engaged_after_the_period")),
+        ("eligible", pl.col("eligible") != "met", pl.concat_str(pl.lit("eligible "), "eligible")),
+        ("result", (pl.col("results") == 0) & (pl.col("unknown") > 0), pl.lit("no_route_met_and_some_unknown")),
+        ("result", pl.col("results") == 0, pl.lit("no_route_met")),
+    ]
+    return joined.with_columns(
+        step=pl.coalesce([pl.when(failed).then(pl.lit(step)) for step, failed, _ in steps]),
+        reason=pl.coalesce([pl.when(failed).then(reason) for _, failed, reason in steps]),
+    ).select("family_id", "engaged_on", "step", "reason")
+
+
+def _with_reason() -> pl.Expr:
+    return pl.concat_str("verdict", pl.lit(" ("), "reason", pl.lit(")"))
+
+
+# ----------------------------------------------------------------------------------------------------------- lines
+
+
+def _lines(
+    families: pl.DataFrame, findings: pl.DataFrame, history: pl.DataFrame, rules: Rules, of: Circumstances
+) -> pl.DataFrame:
+    """Every result met by a family that reached that step, with its amount, `outcome` and `reason`."""
+    pack = rules.pack
+    places = {route: place for place, route in enumerate(pack.routes)}
+    met = findings.filter((pl.col("part") == "route") & (pl.col("subject_id") == "") & (pl.col("verdict") == "met"))
+    lines = (
+        families.filter(pl.col("step").is_null())
+        .select("family_id", "engaged_on")
+        .join(met.select("family_id", "decision_id", "flags", route="item"), on="family_id")
+        .with_columns(place=pl.col("route").replace_strict(places, return_dtype=pl.Int32))
+        .sort("family_id", "place")
+    )
+    lines = _with_history(lines, history)
+    not_payable = [
+        (~pl.col("route").is_in(list(pack.tariff.routes)), "route_pays_nothing"),
+        (pl.lit(not pack.tariff.engaged.start <= rules.on <= pack.tariff.claimed_until), "as_of_outside_the_period"),
+        (pl.lit(of.claim_date > pack.tariff.claimed_until), "claimed_after_the_period"),
+        (pl.lit(of.window_open is False), "window_not_open"),
+        (pl.col("own_lines").list.len() > 0, "route_already_claimed"),
+    ]
+    lines = lines.with_columns(
+        reason=pl.coalesce([pl.when(test).then(pl.lit(reason)) for test, reason in not_payable])
+    )
+    for instead, others in pack.tariff.instead_of.items():
+        claims_it = ((pl.col("route") == instead) & pl.col("reason").is_null()).any().over("family_id")
+        lines = lines.with_columns(
+            reason=pl.when(pl.col("reason").is_null() & pl.col("route").is_in(others) & claims_it)
+            .then(pl.lit(f"paid_by_{instead}"))
+            .otherwise("reason")
+        )
+    lines = _priced(lines, pack)
+    lines = _held(lines, pack)
+    return _within_allocation(lines, pack, rules, of)
+
+
+def _with_history(lines: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:
+    own = history.filter(pl.col("claimed_by") == "family")
+    earned = own.group_by("family_id").agg(earned_pence=pl.col("amount_pence").sum())
+    same_route = own.group_by("family_id", "route").agg(own_lines=pl.col("line_id").sort())
+    persons = history.filter(pl.col("claimed_by") == "person")
+    elsewhere = persons.group_by("family_id", "route").agg(other_lines=pl.col("line_id").unique().sort())
+    return (
+        lines.join(earned, on="family_id", how="left", maintain_order="left")
+        .join(same_route, on=["family_id", "route"], how="left", maintain_order="left")
+        .join(elsewhere, on=["family_id", "route"], how="left", maintain_order="left")
+        .with_columns(
+            pl.col("earned_pence").fill_null(0), pl.col("own_lines").fill_null([]), pl.col("other_lines").fill_null([])
+        )
+    )
+
+
+def _priced(lines: pl.DataFrame, pack: Pack) -> pl.DataFrame:
+    """`amount_pence`: the route's fee, or what is left under the family's cap; routes are taken in the pack's order."""
+    fees = pl.coalesce(
+        [pl.when(pl.col("route") == route).then(fee(pack, name)) for route, name in pack.tariff.routes.items()]
+    )
+    due = pl.when(pl.col("reason").is_null()).then(fees).otherwise(0)
+    left = (left_for_family(pack) - pl.col("earned_pence")).clip(lower_bound=0)
+    up_to_here = pl.col("due").cum_sum().over("family_id")
+    amount = pl.min_horizontal(up_to_here, "left") - pl.min_horizontal(up_to_here - pl.col("due"), "left")
+    return (
+        lines.with_columns(due=due, left=left)
+        .with_columns(amount_pence=amount)
+        .with_columns(
+            reason=pl.when(pl.col("reason").is_null() & (pl.col("amount_pence") <= 0))
+            .then(pl.lit("nothing_left_under_the_cap"))
+            .otherwise("reason")
+        )
+        .with_columns(outcome=pl.when(pl.col("reason").is_null()).then(pl.lit("kept")).otherwise(pl.lit("dropped")))
+    )
+
+
+def _held(lines: pl.DataFrame, pack: Pack) -> pl.DataFrame:
+    """Lines that a control keeps for a person, with what would release them."""
+    raised = pl.col("flags").str.split(";")
+    controls = [
+        (
+            pl.col("other_lines").list.len() > 0,
+            pl.lit("person_in_another_live_line"),
+            pl.concat_str(
+                pl.lit("Establish that this is no regrouped household, or withdraw "),
+                pl.col("other_lines").list.join(", "),
+                pl.lit("."),
+            ),
+        ),
+        *[
+            (raised.list.contains(name), pl.lit(name), pl.lit(flag.release.strip()))
+            for name, flag in pack.flags.items()
+            if isinstance(flag, ConditionFlag) and flag.holds
+        ],
+    ]
+    kept = pl.col("outcome") == "kept"
+    is_held = kept & pl.any_horizontal(test for test, _, _ in controls)
+    reasons = pl.concat_list([pl.when(test).then(reason) for test, reason, _ in controls]).list.drop_nulls()
+    releases = pl.concat_list([pl.when(test).then(release) for test, _, release in controls]).list.drop_nulls()
+    return lines.with_columns(
+        outcome=pl.when(is_held).then(pl.lit("held")).otherwise("outcome"),
+        reason=pl.when(is_held).then(reasons.list.join(";")).otherwise("reason"),
+        released_by=pl.when(is_held).then(releases.list.join(" ")),
+    )
+
+
+def _within_allocation(lines: pl.DataFrame, pack: Pack, rules: Rules, of: Circumstances) -> pl.DataFrame:
+    """Families beyond the allocation fall out: those engaged last, then by id."""
+    share = pack.tariff.funded_share
+    funded = rules.share(share) if share is not None else None
+    most = funded_families(pack, of.families_agreed, (funded.numerator, funded.denominator) if funded else None)
+    if most is None:
+        return lines
+    room = max(0, most - of.families_live)
+    new = (
+        lines.filter((pl.col("outcome") == "kept") & (pl.col("earned_pence") == 0))
+        .select("family_id", "engaged_on")
+        .unique()
+        .sort("engaged_on", "family_id")
+    )
+    beyond = pl.col("family_id").is_in(new["family_id"].slice(room).implode())
+    dropped = (pl.col("outcome") == "kept") & beyond
+    return lines.with_columns(
+        outcome=pl.when(dropped).then(pl.lit("dropped")).otherwise("outcome"),
+        reason=pl.when(dropped).then(pl.lit("allocation_used")).otherwise("reason"),
+    )
+
+
+# ------------------------------------------------------------------------------------------------------- attrition
+
+
+def _attrition(families: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """See `Selection`."""
+    rows: list[tuple[str, str, str, str, int, int | None]] = []
+    left = families.height
+    rows.append(("considered", "families", "kept", "", left, None))
+    for step in ("engaged_in_period", "eligible", "result"):
+        failed = families.filter(pl.col("step") == step).group_by("reason").len().sort("reason")
+        rows += [(step, "families", "dropped", reason, count, None) for reason, count in failed.iter_rows()]
+        left -= int(failed["len"].sum())
+        rows.append((step, "families", "kept", "", left, None))
+    dropped = lines.filter(pl.col("outcome") == "dropped").group_by("reason").len().sort("reason")
+    rows += [("payable", "lines", "dropped", reason, count, None) for reason, count in dropped.iter_rows()]
+    payable = lines.filter(pl.col("outcome") != "dropped")
+    rows.append(("payable", "lines", "kept", "", payable.height, int(payable["amount_pence"].sum())))
+    held = payable.filter(pl.col("outcome") == "held").group_by("reason").agg(pl.len(), pl.col("amount_pence").sum())
+    rows += [("in_the_batch", "lines", "held", *row) for row in held.sort("reason").iter_rows()]
+    kept = payable.filter(pl.col("outcome") == "kept")
+    rows.append(("in_the_batch", "lines", "kept", "", kept.height, int(kept["amount_pence"].sum())))
+    schema = {"step": pl.String, "unit": pl.String, "outcome": pl.String, "reason": pl.String, "count": pl.Int64}
+    return pl.DataFrame(rows, schema=schema | {"amount_pence": pl.Int64}, orient="row")
+
+
+# ---------------------------------------------------------------------------------------------------- claim file
+
+
+def claim_file(selection: Selection, as_of: date, of: Circumstances, key: bytes) -> pl.DataFrame:
+    """The lines as they are claimed, sorted by line id, with `family_id` in front for the authority's own ledger.
+
+    `family_ref` is HMAC-SHA-256 of the family id under the workspace's key, its first 32 hexadecimal digits;
+    `claim_line_id` is made from everything that the line says.
+    """
+    refs = [family_ref(family_id, key) for family_id in selection.lines["family_id"]]
+    lines = selection.lines.select(
+        "family_id",
+        authority_code=pl.lit(of.authority_code),
+        window=pl.lit(of.window),
+        family_ref=pl.Series(refs, dtype=pl.String),
+        route="route",
+        as_of=pl.lit(as_of),
+        engaged_on="engaged_on",
+        amount_pence="amount_pence",
+        decision_id="decision_id",
+        flags="flags",
+    )
+    says = lines.drop("family_id")
+    ids = [claim_line_id(row) for row in says.iter_rows(named=True)]
+    ordered = lines.with_columns(claim_line_id=pl.Series(ids, dtype=pl.String)).sort("claim_line_id")
+    return ordered.select("family_id", "claim_line_id", *says.columns)
+
+
+def claim_line_id(line: dict[str, object]) -> str:
+    """The line's id, made from all of its other columns in the claim file: `L` and 16 hexadecimal digits."""
+    return "L" + digest({name: value for name, value in line.items() if name != "claim_line_id"})[:16]
+
+
+def family_ref(family_id: str, key: bytes) -> str:
+    """A family's pseudonym outside the authority."""
+    return hmac.new(key, family_id.encode(), hashlib.sha256).hexdigest()[:32]

@@ -1,0 +1,25 @@
+"""The tariff: what a route pays a family, in whole pence, by the day it engaged and what it has already earned."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pbr.rulebook.model import Pack
+
+ENGAGED = pl.col("engaged_on")
+
+
+def fee(pack: Pack, parameter: str) -> pl.Expr:
+    """A parameter's pence on the row's `engaged_on`; null before its first dated value."""
+    dated = reversed(pack.parameters[parameter].values)
+    return pl.coalesce([pl.when(each.start <= ENGAGED).then(pl.lit(each.value, dtype=pl.Int64)) for each in dated])
+
+
+def left_for_family(pack: Pack) -> pl.Expr:
+    """What all routes together can still pay a family that has been paid nothing: the cap less the attachment fee."""
+    return fee(pack, pack.tariff.family_cap) - fee(pack, pack.tariff.attachment_fee)
+
+
+def funded_families(pack: Pack, agreed: int | None, share: tuple[int, int] | None) -> int | None:
+    """How many families are paid for at all: a share of those agreed, rounded down; None where nothing was agreed."""
+    return None if agreed is None or share is None else agreed * share[0] // share[1]

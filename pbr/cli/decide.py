@@ -1,0 +1,69 @@
+"""`pbr decide`: findings of every family, to a file or as a summary."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import click
+import polars as pl
+
+from pbr.cli.console import date_option, format_options, progress, say, show, workspace_argument
+from pbr.jobs.decide import ENGINES, Decision, write_findings
+from pbr.jobs.decide import decide as decide_workspace
+
+
+@click.command()
+@workspace_argument
+@date_option("--as-of", required=True, help="The day to decide for; nothing dated on or after it counts.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the findings here: .csv, .parquet or .jsonl."
+)
+@click.option(
+    "--engine",
+    "engines",
+    multiple=True,
+    type=click.Choice(sorted(ENGINES)),
+    help="Decide with this engine (default: bulk). Given twice, both must agree.",
+)
+@format_options
+def decide(workspace: Path, as_of: date, out: Path | None, engines: tuple[str, ...], form: str) -> None:
+    """Decide every family of WORKSPACE: eligibility, results and routes.
+
+    Prints how many families have which verdict; --out keeps every finding, one row per criterion and subject.
+
+    \b
+    Example:  pbr decide demo --as-of 2014-10-31 --out findings.csv
+    """
+    with progress("Deciding") as step:
+        decision = decide_workspace(workspace, as_of, engines or ("bulk",), step)
+        if out is not None:
+            step(f"write {out}")
+            write_findings(decision.findings, out)
+    show(verdict_counts(decision.findings), form, title=f"Families by verdict as of {as_of}")
+    _tell(decision, out)
+
+
+def verdict_counts(findings: pl.DataFrame) -> pl.DataFrame:
+    """Families by criterion and verdict: `part`, `item`, `met`, `not_met`, `unknown`, `not_applicable`."""
+    own = findings.filter(pl.col("subject_id") == "")
+    verdicts = ("met", "not_met", "unknown", "not_applicable")
+    return (
+        own.group_by("part", "item", maintain_order=True)
+        .agg([(pl.col("verdict") == verdict).sum().alias(verdict) for verdict in verdicts])
+        .sort("part", maintain_order=True)
+    )
+
+
+def _tell(decision: Decision, out: Path | None) -> None:
+    waiting = decision.of.not_decided
+    decided = decision.of.facts.families.height
+    say(f"{decided} families decided by {' and '.join(decision.engines)}.")
+    if waiting.height:
+        shown = ", ".join(waiting["family_id"].head(5)) + (", …" if waiting.height > 5 else "")
+        say(f"{waiting.height} families engaged on or after the as-of date and got no decision: {shown}")
+    differing = decision.of.measured.differing_terms.height
+    if differing:
+        say(f"{differing} terms have a termly row and marks that differ; the termly row was used.")
+    if out is not None:
+        say(f"Findings are in {out}.")

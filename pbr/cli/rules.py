@@ -1,0 +1,151 @@
+"""`pbr rules`: the rule packs as lists, as rulebooks to read, as fault lists, and as cases run through the engines."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import date
+
+import click
+import polars as pl
+from rich.padding import Padding
+from rich.text import Text
+
+from pbr.cli.console import Commands, date_option, format_options, people, say, show, show_json
+from pbr.jobs import rules as jobs
+from pbr.jobs.rules import CaseReport, Figure, Rulebook
+from pbr.rulebook.load import load_pack
+from pbr.values import Verdict
+
+pack_argument = click.argument("pack", metavar="PACK")
+
+
+@click.group(cls=Commands)
+def rules() -> None:
+    """Read, check and test rule packs.
+
+    PACK is the id of a pack that comes with pbr (see `pbr rules list`), or the path of a pack's folder.
+    """
+
+
+@rules.command("list")
+@format_options
+def list_(form: str) -> None:
+    """List the packs that come with pbr.
+
+    \b
+    Example:  pbr rules list
+    """
+    show(jobs.list_packs(), form)
+
+
+@rules.command("show")
+@pack_argument
+@date_option("--on", help="Show the figures of this day (by default the last on which claims can be made).")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output.")
+def show_(pack: str, on: date | None, as_json: bool) -> None:
+    """Print a pack as a rulebook: each rule in English, its figures, where they come from and how well they are known.
+
+    \b
+    Example:  pbr rules show phase-1 --on 2013-09-01
+    """
+    rulebook = jobs.rulebook(load_pack(pack), on)
+    if as_json:
+        show_json(asdict(rulebook))
+    else:
+        _print_rulebook(rulebook)
+
+
+@rules.command("check")
+@click.argument("path", metavar="PACK")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output.")
+def check_(path: str, as_json: bool) -> None:
+    """Check a pack: every fault of it at once, each with its file and line.
+
+    \b
+    Example:  pbr rules check rules/phase-1
+    """
+    loaded = load_pack(path)
+    pack = loaded.pack
+    counts = {
+        "parameters": len(pack.parameters),
+        "eligibility": len(pack.eligibility),
+        "results": len(pack.results),
+        "routes": len(pack.routes),
+        "flags": len(pack.flags),
+    }
+    if as_json:
+        show_json({"pack": pack.id, "digest": loaded.digest, **counts})
+        return
+    click.echo(f"{pack.id}: fine. {', '.join(f'{count} {name}' for name, count in counts.items())}.")
+    click.echo(f"digest {loaded.digest}")
+
+
+@rules.command("test")
+@pack_argument
+@format_options
+@click.pass_context
+def test_(ctx: click.Context, pack: str, form: str) -> None:
+    """Run a pack's worked cases through every engine, and show what they cover.
+
+    Exit code 1 where a case fails or there is none, 3 where two engines differ.
+
+    \b
+    Example:  pbr rules test phase-1
+    """
+    engines = jobs.engines()
+    report = jobs.run_cases(load_pack(pack), engines)
+    for failure in report.failures:
+        case = failure.case
+        say(f"{case.place} [{failure.engine}] {case.item}: {case.name}: {'; '.join(failure.differences)}")
+    show(_coverage(report) if form == "table" else report.coverage, form)
+    cases = len({outcome.case.place for outcome in report.outcomes})
+    failed = len({failure.case.place for failure in report.failures})
+    say(f"{cases} cases, {failed} failed, in {len(engines)} engines: {', '.join(engines)}.")
+    if report.failures:
+        ctx.exit(1)
+
+
+def _coverage(report: CaseReport) -> pl.DataFrame:
+    """The coverage for people: a dot for none, and the limits met exactly as `2 of 3`."""
+    verdicts = [pl.col(str(verdict)).cast(pl.String).replace("0", "·") for verdict in Verdict]
+    limits = pl.when(pl.col("limits") == 0).then(pl.lit("")).otherwise(pl.format("{} of {}", "limits_hit", "limits"))
+    return report.coverage.select("part", "item", "cases", *verdicts, limits.alias("limits met exactly"))
+
+
+_PARTS = {"eligibility": "Eligibility", "result": "Results", "route": "Routes", "flag": "Flags"}
+
+
+def _print_rulebook(book: Rulebook) -> None:
+    console = people()
+
+    def line(text: str = "", indent: int = 0, style: str = "") -> None:
+        console.print(Padding(Text(text, style=style), (0, 0, 0, indent)))
+
+    line(book.title, style="bold")
+    line(f"pack {book.pack}, figures of {book.on}, digest {book.digest}")
+    line(book.citation)
+    part = ""
+    for entry in book.entries:
+        if entry.part != part:
+            part = entry.part
+            line()
+            line(_PARTS[part].upper(), style="bold")
+        line()
+        line(f"{entry.title}  ({', '.join(filter(None, (entry.id, entry.standing)))})", style="bold")
+        for depth, text in entry.lines:
+            line(text, indent=4 + 2 * depth)
+        line(f"Source: {entry.citation}", indent=4)
+        for figure in entry.figures:
+            line(_figure(figure), indent=4)
+    line()
+    line("TARIFF", style="bold")
+    line()
+    line(f"Families engaged from {book.engaged[0]} to {book.engaged[1]}; claims until {book.claimed_until}.")
+    line(f"Source: {book.tariff_citation}")
+    for figure in book.tariff:
+        line(_figure(figure), indent=4)
+
+
+def _figure(figure: Figure) -> str:
+    known = f"({figure.parameter}, {figure.standing})"
+    return f"· {figure.title}: {figure.value} from {figure.since} {known} {figure.citation}"

@@ -1,0 +1,172 @@
+"""One explanation object: a family's decision as a tree of steps, from route to record.
+
+In: facts, rules and a family's id. Out: `Trace`, whose steps say the criterion in words, its verdict, the value against
+the limit, the records behind it and, for what is not met or unknown, what evidence would change it. Commands print it,
+pages render it, programs read it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from pbr.engines.findings import decision_ids
+from pbr.engines.reference import Fact, Judgement, judge, read_families
+from pbr.errors import Fault, Faults
+from pbr.measures.facts import Facts
+from pbr.rulebook import words
+from pbr.rulebook.model import Criterion, ReducedBy, Test
+from pbr.rulebook.rules import Rules
+from pbr.values import Verdict
+
+
+@dataclass(frozen=True)
+class Step:
+    """One node of the tree. `subject_id` is empty for the family; `value` and `baseline` are exact."""
+
+    says: str
+    verdict: str
+    subject_id: str = ""
+    value: str = ""
+    baseline: str = ""
+    reason: str = ""
+    records: tuple[str, ...] = ()
+    would_change: str = ""
+    parts: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """One criterion or route of the pack, judged: with its place in the framework and how well that is known."""
+
+    part: str
+    item: str
+    title: str
+    citation: str
+    standing: str
+    flags: tuple[str, ...]
+    step: Step
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Everything that was decided of one family."""
+
+    family_id: str
+    as_of: date
+    engaged_on: date
+    pack: str
+    pack_digest: str
+    decision_id: str
+    rulings: tuple[Ruling, ...]
+
+
+def trace(facts: Facts, rules: Rules, family_id: str) -> Trace:
+    """Explain one family's decision. Raises Faults (E405) where the family has none."""
+    chosen = facts.only(pl.Series([family_id]))
+    if chosen.families.is_empty():
+        step = "Check the id; a family engaged on or after the as-of date gets no decision."
+        raise Faults(Fault("E405", f"family {family_id}", f"has no decision as of {facts.as_of}", step))
+    judged = judge(next(iter(read_families(chosen, rules))), rules)
+    pack = rules.pack
+    groups = (
+        ("route", pack.routes, judged.routes),
+        ("eligibility", pack.eligibility, judged.eligibility),
+        ("result", pack.results, judged.results),
+    )
+    return Trace(
+        family_id=family_id,
+        as_of=facts.as_of,
+        engaged_on=chosen.families["engaged_on"].item(),
+        pack=pack.title,
+        pack_digest=rules.digest,
+        decision_id=decision_ids(chosen, rules)["decision_id"].item(),
+        rulings=tuple(
+            _ruling(part, item, criteria[item], judgement, judged.flags.get(item, ()) if part == "route" else (), rules)
+            for part, criteria, judgements in groups
+            for item, judgement in judgements.items()
+        ),
+    )
+
+
+def _ruling(
+    part: str, item: str, criterion: Criterion, judged: Judgement, flags: tuple[str, ...], rules: Rules
+) -> Ruling:
+    step = _step(judged, rules)
+    return Ruling(part, item, criterion.title, " ".join(criterion.citation.split()), criterion.standing, flags, step)
+
+
+def _step(judged: Judgement, rules: Rules) -> Step:
+    facts = [fact for fact in (judged.fact, judged.baseline) if fact is not None]
+    records = sorted({record for fact in facts for record in fact.records})
+    # A criterion that another refers to is explained in its own place.
+    parts = () if hasattr(judged.node, "criterion") else tuple(_step(part, rules) for part in judged.parts)
+    return Step(
+        says=words.heading(judged.node, rules),
+        verdict=str(judged.verdict),
+        subject_id=judged.subject_id,
+        value=str(judged.fact or ""),
+        baseline=str(judged.baseline or ""),
+        reason=judged.reason,
+        records=tuple(records),
+        would_change=_would_change(judged, rules),
+        parts=parts,
+    )
+
+
+_EVIDENCE = {
+    "not_covered": "an extract that covers every day of the window",
+    "no_record": "an attendance record for every term of school age",
+    "no_sessions": "an attendance record with possible sessions",
+    "unresolved_link": "a decision on whom the possible links belong to",
+    "quarantined": "a corrected extract: a quarantined row is about this subject",
+    "missing_field": "the date that is missing from the family's record",
+}
+
+
+def _would_change(judged: Judgement, rules: Rules) -> str:
+    """What evidence would turn a test that is not met, or unknown; empty for everything else."""
+    if not isinstance(judged.node, Test | ReducedBy):
+        return ""
+    if judged.verdict is Verdict.UNKNOWN:
+        return " and ".join(_EVIDENCE[code] for code in judged.reason.split(";"))
+    if judged.verdict is not Verdict.NOT_MET or judged.fact is None:
+        return ""
+    if isinstance(judged.node, ReducedBy):
+        return _enough_fewer(judged.node, judged.baseline, rules)
+    return _enough(judged.node, judged.fact, rules)
+
+
+def _enough(node: Test, fact: Fact, rules: Rules) -> str:
+    comparator, limit = node.comparison
+    if comparator == "is":
+        return "evidence that it was so" if limit else "evidence that it was not so"
+    if comparator == "is_one_of":
+        return f"a record that says {words.limit(str(limit), rules)}"
+    if fact.of is None:
+        bound, unit = rules.number(str(limit)), {"weeks": " weeks", "days": " days"}.get(node.measure.unit, "")
+    else:
+        share, unit = rules.share(str(limit)), f" of {fact.of} sessions"
+        # The least whole number of sessions that reaches the share, and whether it is the share exactly.
+        bound = -(-share.numerator * fact.of // share.denominator)
+        if bound * share.denominator != share.numerator * fact.of:
+            comparator = {"more_than": "at_least", "at_most": "less_than"}.get(comparator, comparator)  # type: ignore[assignment]
+    match comparator:
+        case "at_least":
+            return f"at least {bound}{unit}"
+        case "more_than":
+            return f"at least {bound + 1}{unit}"
+        case "less_than":
+            return f"at most {bound - 1}{unit}"
+        case _:
+            return f"at most {bound}{unit}"
+
+
+def _enough_fewer(node: ReducedBy, baseline: Fact | None, rules: Rules) -> str:
+    if baseline is None or not isinstance(baseline.value, int) or not baseline.value:
+        return "no event since: there were none before"
+    share = rules.share(node.reduced_by)
+    most = baseline.value * (share.denominator - share.numerator) // share.denominator
+    return f"at most {most} in the window, against {baseline.value} before"

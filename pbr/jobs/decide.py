@@ -1,0 +1,145 @@
+"""Decide: a workspace and an as-of date in; every family's findings out.
+
+Reads the extracts, links them, measures, and decides with the bulk engine and whichever others are asked for; all of
+them must agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from pbr import sources
+from pbr.engines import bulk, durable, reference
+from pbr.engines.agree import require_agreement
+from pbr.engines.findings import FINDINGS, decision_ids
+from pbr.errors import Fault, Faults
+from pbr.linkage import Evidence, attach
+from pbr.measures.calendar import Calendar, Term
+from pbr.measures.facts import Facts
+from pbr.measures.measure import Measured, measure
+from pbr.rulebook.load import LoadedPack, load_pack
+from pbr.rulebook.rules import Rules
+from pbr.sources import Extract
+from pbr.workspace import Workspace
+
+Say = Callable[[str], None]
+Engine = Callable[[Facts, Rules], pl.DataFrame]
+
+ENGINES: dict[str, Engine] = {"bulk": bulk.decide, "durable": lambda facts, rules: durable.decide(facts, rules), "reference": reference.decide}
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A workspace as far as its facts: what every decision is made from."""
+
+    workspace: Workspace
+    pack: LoadedPack
+    rules: Rules
+    extracts: Mapping[str, Extract]
+    evidence: Evidence
+    measured: Measured
+
+    @property
+    def facts(self) -> Facts:
+        return self.measured.facts
+
+    @property
+    def families(self) -> pl.DataFrame:
+        """`family_id` and `engaged_on` of every family of the workspace, decided or not."""
+        return self.evidence.families.select("family_id", "engaged_on").sort("family_id")
+
+    @property
+    def not_decided(self) -> pl.DataFrame:
+        """Families engaged on or after the as-of date: `family_id`, `engaged_on`. They get no decision."""
+        return self.families.filter(pl.col("engaged_on") >= self.rules.on)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The findings (`pbr.engines.findings.FINDINGS`) of all families, and what they were made from."""
+
+    of: Measurement
+    findings: pl.DataFrame
+    engines: tuple[str, ...]
+
+
+def decide(
+    workspace: Workspace | Path | str,
+    as_of: date,
+    engines: Sequence[str] = ("bulk",),
+    say: Say = lambda step: None,
+) -> Decision:
+    """Decide every family engaged before the as-of date.
+
+    Raises Faults for whatever stops a run (all of a stage together), and Disagreement where engines differ.
+    """
+    measurement = measure_workspace(workspace, as_of, say)
+    findings = run_engines(measurement.facts, measurement.rules, engines, say)
+    return Decision(measurement, findings, tuple(engines))
+
+
+def measure_workspace(workspace: Workspace | Path | str, as_of: date, say: Say = lambda step: None) -> Measurement:
+    """Read, link and measure a workspace as of a day."""
+    if not isinstance(workspace, Workspace):
+        workspace = Workspace.load(workspace)
+    pack = load_pack(*pack_of(workspace))
+    rules = pack.rules(as_of)
+    extracts = sources.read(workspace, say)
+    say("link records to members")
+    evidence = attach(extracts)
+    say("measure")
+    measured = measure(evidence, rules, calendar_of(workspace))
+    return Measurement(workspace, pack, rules, extracts, evidence, measured)
+
+
+def pack_of(workspace: Workspace) -> tuple[str | Path, Path | None]:
+    """The pack and overlay that a workspace names: a pack's id, or a path seen from the workspace."""
+    named, overlay = workspace.rules.pack, workspace.rules.overlay
+    path = workspace.root / named
+    return path if path.is_dir() else named, None if overlay is None else workspace.root / overlay
+
+
+def calendar_of(workspace: Workspace) -> Calendar:
+    """The school calendar with the workspace's own terms."""
+    return Calendar(Term(own.academic_year, own.term, own.start, own.until) for own in workspace.calendar_terms)
+
+
+def run_engines(facts: Facts, rules: Rules, engines: Sequence[str], say: Say = lambda step: None) -> pl.DataFrame:
+    """Findings by the first engine, with decision ids; every other engine must give the same rows."""
+    if unknown := [name for name in engines if name not in ENGINES] or (not engines and ["none"]):
+        raise Faults(
+            Fault("E403", "engines", f"there is no engine '{unknown[0]}'", f"Choose from {', '.join(ENGINES)}.")
+        )
+    first, *others = dict.fromkeys(engines)
+    say(f"decide ({first})")
+    findings = ENGINES[first](facts, rules)
+    for other in others:
+        say(f"decide again ({other})")
+        require_agreement("Two engines disagree", first, findings, other, ENGINES[other](facts, rules))
+    ids = decision_ids(facts, rules)
+    return findings.join(ids, on="family_id", how="left", maintain_order="left").select(FINDINGS)
+
+
+def second_engine() -> str:
+    """The engine that derives claimed families a second time: durable, or reference where it is not installed."""
+    return "durable" if durable.available() else "reference"
+
+
+def write_findings(findings: pl.DataFrame, out: Path) -> None:
+    """Write findings to a `.csv`, `.parquet` or `.jsonl` file. Raises Faults (E404) for any other ending."""
+    match out.suffix:
+        case ".csv":
+            nothing_quoted = findings.with_columns(pl.all().replace("", None))
+            nothing_quoted.write_csv(out)
+        case ".parquet":
+            findings.write_parquet(out)
+        case ".jsonl":
+            findings.write_ndjson(out)
+        case ending:
+            step = "Name a file that ends in .csv, .parquet or .jsonl."
+            raise Faults(Fault("E404", str(out), f"findings cannot be written as '{ending}'", step))
