@@ -94,13 +94,13 @@ def meanings(page: Path = ROOT / "docs" / "errors.md") -> list[tuple[str, str]]:
 
 def drafts() -> str:
     """A row for every code that docs/errors.md does not list, drafted from what the code says: a person finishes it."""
-    known = {code for code, _ in meanings()}
-    rows = []
+    listed = {code for code, _ in meanings()}
+    rows: dict[str, tuple[str, ...]] = {}
     for use in uses():
-        if use.code not in known:
-            what, *rest = [text for text in use.texts if not CODE.fullmatch(text)] or [""]
-            rows.append(f"| {use.code} | {what} | {rest[-1] if rest else ''} | {use.place}")
-    return "\n".join(rows)
+        texts = tuple(text for text in use.texts if not CODE.fullmatch(text))
+        if use.code not in listed and len(texts) >= len(rows.get(use.code, ())):
+            rows[use.code] = texts
+    return "\n".join(f"| {' | '.join((code, *texts))} |" for code, texts in rows.items())
 
 
 def _parts(call: ast.Call) -> list[ast.expr]:

@@ -266,6 +266,7 @@ def test_everything_that_pbr_imports_is_declared() -> None:
     known = {
         "dateutil": "python-dateutil",
         "durable": "durable-rules",
+        "durable_rules_engine": "durable-rules",
         "pydantic_core": "pydantic",
         "stdnum": "python-stdnum",
         "yaml": "pyyaml",
