@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import asdict
 from datetime import date
 
 import click
 import polars as pl
-from rich.padding import Padding
 from rich.text import Text
 
 from pbr.cli.console import Commands, date_option, format_options, people, say, show, show_json
@@ -35,7 +35,8 @@ def list_(form: str) -> None:
     \b
     Example:  pbr rules list
     """
-    show(jobs.list_packs(), form)
+    packs = jobs.list_packs()
+    show(packs.with_columns(pl.col("digest").str.head(12)) if form == "table" else packs, form)
 
 
 @rules.command("show")
@@ -117,13 +118,24 @@ _PARTS = {"eligibility": "Eligibility", "result": "Results", "route": "Routes", 
 
 def _print_rulebook(book: Rulebook) -> None:
     console = people()
+    width = min(console.width, 110)
 
     def line(text: str = "", indent: int = 0, style: str = "") -> None:
-        console.print(Padding(Text(text, style=style), (0, 0, 0, indent)))
+        """One paragraph, wrapped; lines after the first hang two deeper."""
+        first, rest = " " * indent, " " * (indent + 2 if indent else 0)
+        for wrapped in textwrap.wrap(text, width, initial_indent=first, subsequent_indent=rest) or [""]:
+            console.print(Text(wrapped, style=style), soft_wrap=True)
+
+    def figures(of: tuple[Figure, ...]) -> None:
+        for figure in of:
+            line(
+                f"{figure.title}: {figure.value}, from {figure.since} ({figure.parameter}, {figure.standing})", indent=4
+            )
+            line(figure.citation, indent=8, style="dim")
 
     line(book.title, style="bold")
-    line(f"pack {book.pack}, figures of {book.on}, digest {book.digest}")
-    line(book.citation)
+    line(f"pack {book.pack} · figures of {book.on} · digest {book.digest}")
+    line(book.citation, style="dim")
     part = ""
     for entry in book.entries:
         if entry.part != part:
@@ -131,21 +143,14 @@ def _print_rulebook(book: Rulebook) -> None:
             line()
             line(_PARTS[part].upper(), style="bold")
         line()
-        line(f"{entry.title}  ({', '.join(filter(None, (entry.id, entry.standing)))})", style="bold")
+        line(f"{entry.title} ({', '.join(filter(None, (entry.id, entry.standing)))})", style="bold")
+        line(entry.citation, indent=2, style="dim")
         for depth, text in entry.lines:
-            line(text, indent=4 + 2 * depth)
-        line(f"Source: {entry.citation}", indent=4)
-        for figure in entry.figures:
-            line(_figure(figure), indent=4)
+            line(text, indent=2 + 2 * depth)
+        figures(entry.figures)
     line()
     line("TARIFF", style="bold")
     line()
-    line(f"Families engaged from {book.engaged[0]} to {book.engaged[1]}; claims until {book.claimed_until}.")
-    line(f"Source: {book.tariff_citation}")
-    for figure in book.tariff:
-        line(_figure(figure), indent=4)
-
-
-def _figure(figure: Figure) -> str:
-    known = f"({figure.parameter}, {figure.standing})"
-    return f"· {figure.title}: {figure.value} from {figure.since} {known} {figure.citation}"
+    line(f"Families engaged from {book.engaged[0]} until {book.engaged[1]}; claims until {book.claimed_until}.")
+    line(book.tariff_citation, indent=2, style="dim")
+    figures(book.tariff)

@@ -1,0 +1,456 @@
+"""A pack's cases: worked examples that a lawyer can read, each with the facts of one family and the verdict expected.
+
+In: the files in a pack's `tests/` folder. Out: cases whose facts have the names that engines know them by. A file names
+one criterion or route, and each of its cases names every fact that this reads; the runner fills in what only other
+criteria read. Nothing here decides: the runner is in `jobs`.
+
+    criterion: attendance_improved
+    cases:
+      - name: 57 of 380 sessions is 15%, and not below it
+        basis: Less than 15%, as Barking and Dagenham council says.
+        facts:
+          children:
+            - unauthorised_absence: 57/380
+        expected: not_met
+
+Facts of the family stand under `family`, members' in lists under `children` and `adults`; a list without members is
+written `[]`. A fact is named by its measure (`asb_incidents`; with `by_departed`, `asb_incidents_by_departed`). Where
+the same measure is read for two days, its value is given by day: `{engagement: 5, as_of: 2}`. What has codes can be
+given as the codes that are found (`[JSA]`, `[]`). What is not known is `{unknown: not_covered}`. A member is there at
+engagement and at the as-of date unless `present: [as_of]` says otherwise, and a child is of school age in the terms
+before each unless `of_school_age: [engagement]` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from pbr.errors import Fault, Faults
+from pbr.rulebook import marked
+from pbr.rulebook.check import ENROLMENTS, close
+from pbr.rulebook.load import LoadedPack
+from pbr.rulebook.marked import Marked
+from pbr.rulebook.measures import DaysSince, Measure, OffendingMeasure, SchoolAge, WeeksInWork, WindowMeasure
+from pbr.rulebook.model import ConditionFlag, CriterionRef, Every, Expression, ReducedBy, Some, Test
+from pbr.rulebook.rules import Role, Rules, parts, walk
+from pbr.values import REASONS, Share, Verdict
+
+ANCHORS = ("engagement", "as_of")
+_UNKNOWN_REASONS = REASONS[:-2]
+
+
+@dataclass(frozen=True)
+class CaseFact:
+    """A fact that a case gives: a value, or why there is none."""
+
+    value: int | bool | str | Share | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class CaseMember:
+    """A member of a case's family: when they are there and of school age, and their facts by key."""
+
+    kind: str
+    present: frozenset[str]
+    of_school_age: frozenset[str]
+    facts: Mapping[str, CaseFact]
+
+    def holds(self, role: Role) -> bool:
+        """Whether the member is a subject of this kind."""
+        if role.kind == "school_age_child":
+            return self.kind == "child" and role.at in self.present & self.of_school_age
+        return self.kind == role.kind and role.at in self.present
+
+
+@dataclass(frozen=True)
+class Case:
+    """One worked example. `reason` and `flags` are compared only where they are given."""
+
+    place: str
+    name: str
+    basis: str
+    part: str
+    item: str
+    as_of: date
+    family: Mapping[str, CaseFact]
+    members: tuple[CaseMember, ...]
+    expected: Verdict
+    reason: str | None
+    flags: frozenset[str] | None
+
+
+def load_cases(loaded: LoadedPack) -> tuple[Case, ...]:
+    """The pack's cases in the order of their files and lines. Raises Faults (E240 to E245, and E202 to E204)."""
+    faults: list[Fault] = []
+    cases: list[Case] = []
+    name = loaded.place().rpartition("/")[0]
+    for path in sorted((loaded.folder / "tests").glob("*.yaml")):
+        document, found = marked.read(path.read_bytes(), f"{name}/tests/{path.name}")
+        faults += found
+        cases += _File(loaded, document, faults).cases()
+    if faults:
+        raise Faults(faults)
+    if not cases:
+        what = "the pack has no cases"
+        raise Faults(Fault("E240", f"{name}/tests", what, "Add worked examples in tests/<criterion>.yaml."))
+    return tuple(cases)
+
+
+def limits_hit(case: Case, rules: Rules) -> frozenset[int]:
+    """Which of the limits of the case's criterion (by position) one of its facts meets exactly."""
+    subjects: list[Mapping[str, CaseFact]] = [case.family, *(member.facts for member in case.members)]
+    return frozenset(
+        position
+        for position, node in enumerate(limits(_expression(case.part, case.item, rules)))
+        if any(_is_at(node, facts, rules) for facts in subjects)
+    )
+
+
+def limits(node: Expression) -> tuple[Test | ReducedBy, ...]:
+    """The tests of a number against a limit inside an expression; those of criteria that it names are their own."""
+    return tuple(
+        inner
+        for inner in walk(node)
+        if isinstance(inner, ReducedBy) or (isinstance(inner, Test) and inner.measure.unit not in ("boolean", "words"))
+    )
+
+
+def _is_at(node: Test | ReducedBy, facts: Mapping[str, CaseFact], rules: Rules) -> bool:
+    given = facts.get(rules.fact_key(node.measure))
+    if given is None or given.value is None:
+        return False
+    if isinstance(node, ReducedBy):
+        baseline = facts.get(rules.fact_key(node.baseline))
+        share = rules.share(node.reduced_by)
+        before = baseline.value if baseline else None
+        if not isinstance(before, int) or not isinstance(given.value, int):
+            return False
+        return before > 0 and (before - given.value) * share.denominator == share.numerator * before
+    _, limit = node.comparison
+    bound = rules.values[str(limit)].value
+    if isinstance(given.value, Share) and isinstance(bound, Share):
+        return given.value.numerator * bound.denominator == bound.numerator * given.value.denominator
+    return given.value == bound
+
+
+def _expression(part: str, item: str, rules: Rules) -> Expression:
+    pack = rules.pack
+    if part == "route":
+        return pack.routes[item].test
+    return pack.eligibility[item].test if part == "eligibility" else pack.results[item].test
+
+
+# ------------------------------------------------------------------------------------------------ what a case names
+
+
+def when(measure: Measure) -> str:
+    """The day that a measure is read for: `engagement`, `as_of` or `day_before_as_of`."""
+    arguments = measure.arguments()
+    if isinstance(measure, WindowMeasure):
+        return "as_of" if measure.last_months is not None else "engagement"
+    if isinstance(measure, WeeksInWork | DaysSince):
+        return "as_of"
+    return str(arguments.get("at") or arguments["on"])
+
+
+def fact_name(measure: Measure) -> str:
+    """What a case calls a measure."""
+    departed = isinstance(measure, OffendingMeasure) and measure.by_departed
+    return f"{measure.name}_by_departed" if departed else measure.name
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A measure that an expression reads, of the family or of those who hold a role."""
+
+    measure: Measure
+    role: Role | None
+
+
+def _reads(node: Expression, rules: Rules, role: Role | None = None) -> Iterator[_Read]:
+    match node:
+        case Test():
+            yield _Read(node.measure, role)
+        case ReducedBy():
+            yield _Read(node.measure, role)
+            yield _Read(node.baseline, role)
+        case CriterionRef():
+            part = "result" if node.criterion in rules.pack.results else "eligibility"
+            yield from _reads(_expression(part, node.criterion, rules), rules)
+        case Every() | Some():
+            yield from _reads(node.that, rules, rules.role(node))
+        case _:
+            for inner in parts(node):
+                yield from _reads(inner, rules, role)
+
+
+class _File:
+    """Reads the cases of one file."""
+
+    def __init__(self, loaded: LoadedPack, document: Marked, faults: list[Fault]) -> None:
+        self.loaded = loaded
+        self.document = document
+        self.faults = faults
+
+    def fault(self, code: str, path: marked.Path, what: str, next_step: str) -> None:
+        self.faults.append(Fault(code, self.document.place(path), what, next_step))
+
+    def cases(self) -> Iterator[Case]:
+        data = self.document.data
+        self.known_keys(data, ("criterion", "route", "cases"), ())
+        named = self.named()
+        cases = data.get("cases")
+        if not isinstance(cases, tuple) or not cases:
+            self.fault("E241", ("cases",), "the file has no list of `cases`", "Add `cases:` with one case or more.")
+            return
+        for position, case in enumerate(cases):
+            path = ("cases", position)
+            if not isinstance(case, dict):
+                self.fault("E241", path, "a case is not a set of keys", "Give it name, basis, facts and expected.")
+            elif named is not None and (read := self.case(case, *named, path)) is not None:
+                yield read
+
+    def named(self) -> tuple[str, str] | None:
+        """The part and id of what the file's cases are about."""
+        data, pack = self.document.data, self.loaded.pack
+        if ("criterion" in data) == ("route" in data):
+            self.fault("E241", (), "a file of cases is about one criterion or one route", "Start it with `criterion:`.")
+            return None
+        if "route" in data:
+            key, known = "route", dict.fromkeys(pack.routes, "route")
+        else:
+            key, known = (
+                "criterion",
+                dict.fromkeys(pack.eligibility, "eligibility") | dict.fromkeys(pack.results, "result"),
+            )
+        item = data[key]
+        if item not in known:
+            what = f"there is no {key} '{item}'{close(str(item), known)}"
+            self.fault("E242", (key,), what, f"Those of the pack: {', '.join(known)}.")
+            return None
+        return known[item], str(item)
+
+    def known_keys(self, data: Mapping[str, Any], known: Iterable[str], path: marked.Path) -> None:
+        for key in data:
+            if key not in known:
+                what = f"'{key}' is not a key here{close(key, known)}"
+                self.fault("E241", (*path, key), what, f"It can have: {', '.join(known)}.")
+
+    # ------------------------------------------------------------------------------------------------- one case
+
+    def case(self, data: dict[str, Any], part: str, item: str, path: marked.Path) -> Case | None:
+        before = len(self.faults)
+        self.known_keys(data, ("name", "basis", "as_of", "facts", "expected", "reason", "flags"), path)
+        for key in ("name", "basis", "expected"):
+            if not isinstance(data.get(key), str) or not data[key]:
+                self.fault("E241", (*path, key), f"a case has no text as its `{key}`", f"Add `{key}:` to it.")
+        if data.get("expected") not in tuple(Verdict):
+            what, next_step = "no verdict is expected that there is", f"Expect one of {', '.join(Verdict)}."
+            self.fault("E241", (*path, "expected"), what, next_step)
+        self.expectations(data, part, path)
+        as_of = data.get("as_of", self.loaded.last_day)
+        if not isinstance(as_of, date):
+            self.fault("E241", (*path, "as_of"), "`as_of` is not a date", "Write it as 2014-01-31.")
+        facts = data.get("facts")
+        if not isinstance(facts, dict):
+            self.fault(
+                "E241", (*path, "facts"), "a case has no `facts`", "Add `facts:` with family, children or adults."
+            )
+        if len(self.faults) > before:
+            return None
+        assert isinstance(facts, dict)
+        rules = self.loaded.rules(as_of)
+        family, members = _FamilyReader(self, rules, part, item).read(facts, (*path, "facts"))
+        if len(self.faults) > before:
+            return None
+        flags = data.get("flags")
+        return Case(
+            place=self.document.place(path),
+            name=data["name"],
+            basis=data["basis"],
+            part=part,
+            item=item,
+            as_of=as_of,
+            family=family,
+            members=members,
+            expected=Verdict(data["expected"]),
+            reason=data.get("reason"),
+            flags=None if flags is None else frozenset(flags),
+        )
+
+    def expectations(self, data: dict[str, Any], part: str, path: marked.Path) -> None:
+        """What a case expects beside its verdict: reasons, and flags of a route."""
+        reason = data.get("reason", "")
+        if not isinstance(reason, str) or any(code not in REASONS for code in reason.split(";") if code):
+            what = "`reason` is not made of reason codes"
+            self.fault("E241", (*path, "reason"), what, f"Join them with `;`: {', '.join(REASONS)}.")
+        flags = data.get("flags", ())
+        known = self.loaded.pack.flags
+        if flags and part != "route":
+            self.fault("E241", (*path, "flags"), "flags stand on routes only", "Take `flags` out.")
+        if not isinstance(flags, tuple) or any(flag not in known for flag in flags):
+            self.fault(
+                "E241", (*path, "flags"), "`flags` is not a list of the pack's flags", f"Flags: {', '.join(known)}."
+            )
+
+
+class _FamilyReader:
+    """Reads the facts of one case: names become the keys that engines know."""
+
+    def __init__(self, file: _File, rules: Rules, part: str, item: str) -> None:
+        self.file = file
+        self.rules = rules
+        self.item = item
+        self.needed = tuple(_reads(_expression(part, item, rules), rules))
+        tests = [
+            t for flag in rules.pack.flags.values() if isinstance(flag, ConditionFlag) for t in (flag.when, flag.unless)
+        ]
+        of_flags = [read for test in tests if test is not None for read in _reads(test, rules)]
+        self.read_at_all = (*self.needed, *(of_flags if part == "route" else ()))
+
+    def read(self, facts: dict[str, Any], path: marked.Path) -> tuple[dict[str, CaseFact], tuple[CaseMember, ...]]:
+        self.file.known_keys(facts, ("family", "children", "adults"), path)
+        family = facts.get("family", {})
+        found: dict[str, CaseFact] = {}
+        if isinstance(family, dict):
+            of_family = [read.measure for read in self.read_at_all if read.role is None]
+            needed = [read.measure for read in self.needed if read.role is None]
+            found = self.facts(family, of_family, needed, (*path, "family"))
+        else:
+            self.file.fault(
+                "E241", (*path, "family"), "`family` is not a set of facts", "Write each as `measure: value`."
+            )
+        members = [
+            member
+            for key, kind in (("children", "child"), ("adults", "adult"))
+            for member in self.members(facts, key, kind, path)
+        ]
+        return found, tuple(members)
+
+    def members(self, facts: dict[str, Any], key: str, kind: str, path: marked.Path) -> Iterator[CaseMember]:
+        asked = any(read.role is not None and _kind(read.role) == kind for read in self.needed)
+        if key not in facts:
+            if asked:
+                what = f"the case does not say who the {key} are, and '{self.item}' asks about them"
+                self.file.fault("E244", path, what, f"Add `{key}:`, with `[]` for none.")
+            return
+        members = facts[key]
+        if not isinstance(members, tuple) or not all(isinstance(member, dict) for member in members):
+            self.file.fault(
+                "E241", (*path, key), f"`{key}` is not a list of members' facts", "Write `- measure: value`."
+            )
+            return
+        for position, member in enumerate(members):
+            yield self.member(member, kind, (*path, key, position))
+
+    def member(self, data: dict[str, Any], kind: str, path: marked.Path) -> CaseMember:
+        present = self.anchors(data, "present", path)
+        of_school_age = self.anchors(data, "of_school_age", path) if kind == "child" else frozenset[str]()
+        bare = CaseMember(kind, present, of_school_age, {})
+        settings = ("present", "of_school_age") if kind == "child" else ("present",)
+        given = {name: value for name, value in data.items() if name not in settings}
+        readable = [r.measure for r in self.read_at_all if r.role is not None and bare.holds(r.role)]
+        needed = [r.measure for r in self.needed if r.role is not None and bare.holds(r.role)]
+        return CaseMember(kind, present, of_school_age, self.facts(given, readable, needed, path))
+
+    def anchors(self, data: dict[str, Any], key: str, path: marked.Path) -> frozenset[str]:
+        given = data.get(key, ANCHORS)
+        if not isinstance(given, tuple) or any(anchor not in ANCHORS for anchor in given):
+            self.file.fault("E241", (*path, key), f"`{key}` is not a list of days", f"Days: {', '.join(ANCHORS)}.")
+            return frozenset()
+        return frozenset(given)
+
+    def facts(
+        self, given: dict[str, Any], readable: list[Measure], needed: list[Measure], path: marked.Path
+    ) -> dict[str, CaseFact]:
+        """Facts by key. Each that is needed must be there, and each that is there must be read by something."""
+        readable = [measure for measure in readable if not isinstance(measure, SchoolAge)]
+        needed = [measure for measure in needed if not isinstance(measure, SchoolAge)]
+        names = sorted({fact_name(measure) for measure in readable})
+        found: dict[str, CaseFact] = {}
+        for name, value in given.items():
+            if name not in names:
+                what = f"'{self.item}' does not read '{name}' of this subject{close(name, names)}"
+                self.file.fault("E243", (*path, name), what, f"It reads: {', '.join(names) or 'nothing'}.")
+                continue
+            found |= self.fact(name, value, readable, needed, (*path, name))
+        for name, day in sorted({(fact_name(m), when(m)) for m in needed if self.rules.fact_key(m) not in found}):
+            by_day = given.get(name, {})
+            if isinstance(by_day, dict) and not {day, "unknown"} & by_day.keys():
+                what = f"the case does not give '{name}' at {day}, and '{self.item}' reads it"
+                self.file.fault("E244", path, what, "Add it; if nobody knows, as `{unknown: not_covered}`.")
+        return found
+
+    def fact(
+        self, name: str, value: Any, readable: list[Measure], needed: list[Measure], path: marked.Path
+    ) -> dict[str, CaseFact]:
+        """One name's facts: one value for the day it is read for, or a value for each of several days."""
+        named = [measure for measure in readable if fact_name(measure) == name]
+        days = {when(measure) for measure in named}
+        if isinstance(value, dict) and "unknown" not in value:
+            self.file.known_keys(value, sorted(days), path)
+            by_day = {day: (given, (*path, day)) for day, given in value.items() if day in days}
+        else:
+            days_needed = {when(measure) for measure in needed if fact_name(measure) == name} or days
+            if len(days_needed) > 1:
+                what = f"'{name}' is read for {' and for '.join(sorted(days_needed))}"
+                example = f"{name}: {{{', '.join(f'{day}: …' for day in sorted(days_needed))}}}"
+                self.file.fault("E245", path, what, f"Give a value for each, as in `{example}`.")
+                return {}
+            by_day = dict.fromkeys(days_needed, (value, path))
+        found: dict[str, CaseFact] = {}
+        for day, (given, at) in by_day.items():
+            on_day = [measure for measure in named if when(measure) == day]
+            ours = [measure for measure in on_day if measure in needed] or on_day
+            for measure in ours:
+                if (fact := self.value(given, measure, len({self.rules.fact_key(m) for m in ours}), at)) is not None:
+                    found[self.rules.fact_key(measure)] = fact
+        return found
+
+    def value(self, given: Any, measure: Measure, sharing: int, path: marked.Path) -> CaseFact | None:
+        """One fact's value as its measure's unit has it."""
+        codes = measure.arguments().get("codes") or measure.arguments().get("kinds")
+        match given:
+            case {"unknown": reason, **rest} if not rest and reason in _UNKNOWN_REASONS:
+                return CaseFact(None, str(reason))
+            case tuple() if measure.unit == "boolean" and codes and all(isinstance(code, str) for code in given):
+                return CaseFact(any(code in self.rules.codes(str(codes)) for code in given))
+            case _ if sharing > 1:
+                what = f"'{measure.name}' is read in more than one way for this day"
+                self.file.fault("E245", path, what, "Give the codes that are found, as in [JSA] or [].")
+                return None
+            case bool() if measure.unit == "boolean":
+                return CaseFact(given)
+            case int() if measure.unit in ("count", "weeks", "days") and not isinstance(given, bool) and given >= 0:
+                return CaseFact(given)
+            case str() if measure.unit == "share":
+                try:
+                    share = Share.parse(given)
+                except ValueError:
+                    share = Share(2, 1)
+                if share.numerator <= share.denominator:
+                    return CaseFact(share)
+            case str() if measure.unit == "words" and given in ENROLMENTS:
+                return CaseFact(given)
+            case tuple() if measure.unit == "words" and given and all(word in ENROLMENTS for word in given):
+                return CaseFact(";".join(sorted(set(given))))
+        self.file.fault("E245", path, f"'{measure.name}' cannot have this value", _VALUES[measure.unit])
+        return None
+
+
+_VALUES = {
+    "count": "Write a whole number, or {unknown: not_covered}.",
+    "share": "Write it as 57/380, or {unknown: no_record}.",
+    "boolean": "Write true or false, or the codes that are found as a list, or {unknown: not_covered}.",
+    "weeks": "Write whole weeks, or {unknown: not_covered}.",
+    "days": "Write whole days, or {unknown: not_covered}.",
+    "words": f"Write one or more of {', '.join(ENROLMENTS)}, or {{unknown: no_record}}.",
+}
+
+
+def _kind(role: Role) -> str:
+    return "adult" if role.kind == "adult" else "child"
