@@ -13,7 +13,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -76,17 +76,26 @@ def day(text: str) -> date:
     return date.fromisoformat(text)
 
 
+def in_iso(text: str, date_format: str) -> str:
+    try:
+        return datetime.strptime(text, date_format).date().isoformat()  # noqa: DTZ007
+    except ValueError:
+        return text and f"not {date_format}: {text}"
+
+
 def read_rows(folder: Path, declaration: dict) -> list[Row]:
     """Trimmed text under our column names; rows equal in every column count once."""
     rows, seen = [], set()
     paths = sorted(folder.glob(declaration["path"]))
     for path in paths:
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            for raw in csv.DictReader(handle):
+        with path.open(encoding=declaration.get("encoding", "utf-8-sig"), newline="") as handle:
+            for raw in csv.DictReader(handle, delimiter=declaration.get("delimiter", ",")):
                 names = declaration.get("columns", {})
                 row = {names.get(k.strip(), k.strip()): (v or "").strip() for k, v in raw.items()}
                 for column, mapping in declaration.get("values", {}).items():
                     row[column] = mapping.get(row.get(column, ""), row.get(column, ""))
+                for column in DATES & row.keys() if "date_format" in declaration else ():
+                    row[column] = in_iso(row[column], declaration["date_format"])
                 content = tuple(sorted((k, v) for k, v in row.items() if v))
                 if content not in seen:
                     seen.add(content)
