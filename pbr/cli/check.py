@@ -31,9 +31,9 @@ WHOLE, PART, NONE = "#", "+", "."
 def check(workspace: Path, as_json: bool, quarantine: Path | None) -> None:
     """Read every source of WORKSPACE, and report what stands and what does not.
 
-    For each source: rows read, accepted, quarantined and why, duplicates, identifiers that fail their own check,
-    columns nobody knows, and the months it covers. Rows that fail their contract are set apart and the rest goes on;
-    the exit code is 1 only where a source cannot be read at all.
+    For each source: rows read, accepted, quarantined and why (unlinked: those that are about nobody that can be told),
+    duplicates, identifiers that fail their own check, columns nobody knows, and the months it covers. Rows that fail
+    their contract are set apart and the rest goes on; the exit code is 1 only where a source cannot be read at all.
 
     \b
     Examples:
@@ -60,18 +60,13 @@ def _show(report: CheckReport) -> None:
     if report.unknown_columns.height:
         by_source = report.unknown_columns.group_by("source", maintain_order=True).agg(pl.col("column").str.join(", "))
         click.echo()
-        show(by_source.rename({"column": "columns"}), title="Columns that no contract knows, and nobody reads")
+        show(by_source.rename({"column": "columns"}), title="Unknown columns")
     if report.quarantine_counts.height:
-        place = pl.concat_str(
-            pl.format("{}:{}", "file", "row"),
-            pl.col("column").str.replace_all(";", ", "),
-            separator=" ",
-            ignore_nulls=True,
-        )
+        columns = pl.col("column").str.replace_all(";", ", ")
+        place = pl.format("{}:{}", "file", "row").alias("first at")
         click.echo()
         show(
-            report.quarantine_counts.select("source", "code", "records", "reason", place.alias("first at")),
-            title="Quarantined",
+            report.quarantine_counts.select("source", "code", columns, "reason", "records", place), title="Quarantined"
         )
     if report.warnings.height:
         click.echo()

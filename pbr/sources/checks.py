@@ -5,7 +5,7 @@ A frame under test has each column's trimmed text as `raw:<name>` and its typed 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
@@ -18,30 +18,6 @@ from pbr.workspace import ACADEMIC_YEAR, SourceSettings
 RAW = "raw:"
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2100, 12, 31)
 ALWAYS, EVER = date(1, 1, 1), date(9999, 12, 31)
-
-CODES: Mapping[str, str] = {
-    "E120": "the row has more or fewer fields than the header",
-    "E121": "the row's quotation marks are broken",
-    "E122": "a required value is empty",
-    "E123": "a date cannot be read",
-    "E124": "a date is before 1900 or after 2100",
-    "E125": "a count is no whole number of 0 or more",
-    "E126": "a value is neither true nor false",
-    "E127": "a value is none of those allowed",
-    "E128": "an academic year is not written as 2013/14",
-    "E130": "the record has no identity column, so it is about nobody",
-    "E131": "authorised and unauthorised sessions are more than the possible ones",
-    "E132": "a spell ends before it starts",
-    "E133": "a member left before they joined",
-    "E134": "somebody was born after the extract was made",
-    "E135": "something happened before its person's birth",
-    "E136": "two rows have one family_id",
-    "E137": "two records with one record_id have different content",
-    "E138": "one person has two dates of birth",
-    "E139": "one person's periods of membership overlap",
-    "E140": "the family_id is no family's",
-}
-"""Why a record is quarantined."""
 
 
 @dataclass(frozen=True)
