@@ -7,7 +7,7 @@ FAMILIES ?= 200
 SEED ?= 1
 
 bin := $(VENV)/bin
-pip := $(bin)/python -m pip --disable-pip-version-check --quiet
+pip := $(bin)/python -m pip --disable-pip-version-check -qq
 uv := $(bin)/uv --no-config
 environment := $(VENV)/.environment
 installed := $(VENV)/.installed
@@ -38,10 +38,12 @@ tests: $(installed) ## the tests, and the examples in docstrings and in the READ
 	$(bin)/pytest -n $(WORKERS)
 
 lowest: $(installed) ## the tests again, on the lowest versions that pyproject.toml admits
+	mkdir -p build
 	$(uv) pip compile -q --resolution lowest-direct --python $(bin)/python pyproject.toml -o build/lowest.txt
 	$(uv) venv -q --clear --python $(bin)/python build/lowest
-	$(uv) pip install -q --python build/lowest -r build/lowest.txt -e . pytest pytest-xdist hypothesis xlsxwriter cogapp
-	build/lowest/bin/pytest -n $(WORKERS)
+	$(uv) pip install -q --python build/lowest -r build/lowest.txt --editable . \
+		build cogapp hatchling hypothesis packaging pytest pytest-xdist xlsxwriter
+	build/lowest/bin/python -m pytest -n $(WORKERS)
 
 bench: $(installed) ## where time and memory go, beside the floor of a bare query
 	$(bin)/python -m tests.bench

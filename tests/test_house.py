@@ -17,6 +17,7 @@ from pathlib import Path
 
 import click
 import pytest
+from hatchling.builders.wheel import WheelBuilder
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -298,6 +299,13 @@ def test_the_wheel_carries_packs_contract_and_generator(tmp_path: Path) -> None:
     assert here <= names
     assert "pbr/py.typed" in names
     assert {name.split("/")[0] for name in names} == {"pbr", "pbr-0.1.0.dist-info"}
+
+
+def test_an_editable_install_copies_nothing_that_could_go_stale(tmp_path: Path) -> None:
+    built = next(WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["editable"]))
+    names = zipfile.ZipFile(built).namelist()
+    assert "_pbr.pth" in names
+    assert [name for name in names if name.startswith("pbr/")] == []
 
 
 # ---------------------------------------------------------------------------------------------- the first minute
