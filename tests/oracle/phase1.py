@@ -78,7 +78,7 @@ def day(text: str) -> date:
 
 def in_iso(text: str, date_format: str) -> str:
     try:
-        return datetime.strptime(text, date_format).date().isoformat()  # noqa: DTZ007
+        return datetime.strptime(text, date_format).date().isoformat()
     except ValueError:
         return text and f"not {date_format}: {text}"
 
@@ -304,9 +304,10 @@ class Workspace:
             if key := name_key(r):
                 self.people.by_name[key].add(person)
 
-        # Per table: the good rows of each person, and why a person's rows of a table cannot be relied on.
+        # Per table: each person's rows, those that are possibly the person's, and who has a row in quarantine.
         self.records: dict[str, dict[str, list[Row]]] = {t: defaultdict(list) for t in ABOUT_PEOPLE}
-        self.spoiled: dict[tuple[str, str], set[str]] = defaultdict(set)  # (person, table) → reasons
+        self.possible: dict[str, dict[str, list[Row]]] = {t: defaultdict(list) for t in ABOUT_PEOPLE}
+        self.quarantined: dict[str, set[str]] = {t: set() for t in ABOUT_PEOPLE}
         for table in ABOUT_PEOPLE:
             self.read_table(table, rows.get(table, []))
         self.quarantine_marks_that_differ()
@@ -325,18 +326,13 @@ class Workspace:
         for r in rows:
             link, candidates = self.people.link(r)
             good = keeps_its_contract(table, r) and r.get("record_id") not in clashing
-            if link == "possible":
-                for person in candidates:
-                    self.spoiled[person, table].add("unresolved_link")
-            if link != "confirmed":
-                continue
-            (person,) = candidates
-            if good and table in EVENT_DATE and day(r[EVENT_DATE[table]]) < self.people.born[person]:
-                good = False  # an event before its person's birth
-            if good:
-                self.records[table][person].append(r)
-            else:
-                self.spoiled[person, table].add("quarantined")
+            for person in candidates:
+                if good and table in EVENT_DATE and day(r[EVENT_DATE[table]]) < self.people.born[person]:
+                    good = False  # an event before its person's birth
+                if good:
+                    (self.records if link == "confirmed" else self.possible)[table][person].append(r)
+                elif link == "confirmed":
+                    self.quarantined[table].add(person)
 
     def quarantine_marks_that_differ(self) -> None:
         for person, rows in self.records["marks"].items():
@@ -345,7 +341,7 @@ class Workspace:
                 codes[r["date"], r["session"]].add(r["code"])
             good = [r for r in rows if len(codes[r["date"], r["session"]]) == 1]
             if len(good) < len(rows):
-                self.spoiled[person, "marks"].add("quarantined")
+                self.quarantined["marks"].add(person)
             self.records["marks"][person] = good
 
     # ---- calendar
@@ -384,11 +380,20 @@ class Workspace:
         covered_from, covered_until = self.covers[source]
         return covered_from <= first and until - DAY <= covered_until
 
-    def why_null(self, source: str, people: Iterable[str], *windows: tuple[date, date]) -> set[str]:
-        """Every reason for which nothing may be said of these people's rows of this source over these windows."""
-        reasons = set().union(*(self.spoiled[p, source] for p in people if (p, source) in self.spoiled))
+    def why_null(self, source: str, people: Iterable[str], windows: Iterable[tuple[date, date]],
+                 possible: bool) -> set[str]:
+        """Why nothing may be said of these people's rows of this source over these windows.
+
+        A row in quarantine spoils its whole source, for nobody knows what it says. A possible link spoils the measures
+        that would read its row; a window that is not covered is not read.
+        """
+        reasons = set()
         if not all(self.covered(source, first, until) for first, until in windows):
             reasons.add("not_covered")
+        elif possible:
+            reasons.add("unresolved_link")
+        if self.quarantined[source] & set(people):
+            reasons.add("quarantined")
         return reasons
 
 
@@ -416,62 +421,85 @@ def fact(value: object, reasons: Iterable[str] = ()) -> Fact:
     return Fact(None, reasons) if reasons else Fact(value)
 
 
-def term_records(w: Workspace, child: str, term: Term) -> list[tuple[int, int, str]]:
-    """(unauthorised, possible, enrolment) of each record of the child in the term: termly rows, else covered marks."""
+def term_records(w: Workspace, child: str, term: Term, possible: bool = False) -> list[tuple[int, int, str]]:
+    """(unauthorised, possible, enrolment) of each record of the child in the term: termly rows, else covered marks.
+
+    Or, if `possible`, of the records that are possibly the child's.
+    """
+    linked = w.possible if possible else w.records
     year = academic_year(term.year)
-    rows = [r for r in w.records["attendance"][child] if r["academic_year"] == year and r["term"] == term.name]
+    rows = [r for r in linked["attendance"][child] if r["academic_year"] == year and r["term"] == term.name]
     if rows:
         return [(int(r["sessions_unauthorised"]), int(r["sessions_possible"]), r.get("enrolment") or "registered")
                 for r in rows]
-    marks = {Mark(day(r["date"]), r["session"], r["code"]) for r in w.records["marks"][child]
+    marks = {Mark(day(r["date"]), r["session"], r["code"]) for r in linked["marks"][child]
              if term.first <= day(r["date"]) <= term.last}
     if not marks or not w.covered("marks", term.first, term.last + DAY):
         return []
     unauthorised = sum(m.code in UNAUTHORISED for m in marks)
-    possible = sum(m.code in UNAUTHORISED | AUTHORISED | PRESENT for m in marks)
-    return [(unauthorised, possible, "registered")]
+    sessions = sum(m.code in UNAUTHORISED | AUTHORISED | PRESENT for m in marks)
+    return [(unauthorised, sessions, "registered")]
+
+
+def attendance_of(w: Workspace, child: str, terms: list[Term]) -> tuple[list[list[tuple[int, int, str]]], set[str]]:
+    """The records of each term, and why they may not be enough."""
+    found = [term_records(w, child, t) for t in terms]
+    reasons = set()
+    if not all(found):
+        reasons.add("no_record")
+    if any(term_records(w, child, t, possible=True) for t in terms):
+        reasons.add("unresolved_link")
+    if child in w.quarantined["attendance"] | w.quarantined["marks"]:
+        reasons.add("quarantined")
+    return found, reasons
 
 
 def unauthorised_absence(w: Workspace, child: str, on: date) -> Fact:
-    reasons = w.spoiled[child, "attendance"] | w.spoiled[child, "marks"]
-    terms = [term_records(w, child, t) for t in w.school_terms(child, on)]
+    terms, reasons = attendance_of(w, child, w.school_terms(child, on))
     unauthorised = sum(u for records in terms for u, _, _ in records)
     possible = sum(p for records in terms for _, p, _ in records)
-    if not all(terms):
-        reasons = reasons | {"no_record"}
-    elif possible == 0:
-        reasons = reasons | {"no_sessions"}
+    if all(terms) and possible == 0:
+        reasons.add("no_sessions")
     return fact((unauthorised, possible), reasons)
 
 
 def enrolment(w: Workspace, child: str, on: date) -> Fact:
-    reasons = w.spoiled[child, "attendance"] | w.spoiled[child, "marks"]
-    records = term_records(w, child, w.school_terms(child, on)[-1])
-    return fact({e for _, _, e in records}, reasons if records else reasons | {"no_record"})
+    (records,), reasons = attendance_of(w, child, w.school_terms(child, on)[-1:])
+    return fact({e for _, _, e in records}, reasons)
 
 
 def exclusions(w: Workspace, child: str, on: date, kind: str) -> Fact:
     terms = w.school_terms(child, on)
-    count = sum(r["kind"] == kind and terms[0].first <= day(r["starts_on"]) <= terms[-1].last
-                for r in w.records["exclusions"][child])
-    return fact(count, w.why_null("exclusions", [child], *((t.first, t.last + DAY) for t in terms)))
+
+    def count(rows: list[Row]) -> int:
+        return sum(r["kind"] == kind and terms[0].first <= day(r["starts_on"]) <= terms[-1].last for r in rows)
+
+    return fact(count(w.records["exclusions"][child]),
+                w.why_null("exclusions", [child], [(t.first, t.last + DAY) for t in terms],
+                           count(w.possible["exclusions"][child]) > 0))
 
 
-def offending_events(w: Workspace, family: str, first: date, until: date, kind: str, minors: bool) -> list[str]:
-    """The person of each event in [first, until) who was a member that day (and under 18, if only minors count)."""
-    return [p for p in w.ever_in(family) for r in w.records["offending"][p]
+def offending_events(w: Workspace, family: str, first: date, until: date, kind: str,
+                     possible: bool = False) -> list[str]:
+    """The person of each event in [first, until) who was a member that day: `asb` of anybody, offences of minors."""
+    rows = (w.possible if possible else w.records)["offending"]
+    return [p for p in w.ever_in(family) for r in rows[p]
             if r["kind"] == kind and first <= (d := day(r["occurred_on"])) < until
-            and w.member(p, family, d) and (not minors or under_18(w.people.born[p], d))]
+            and w.member(p, family, d) and (kind == "asb" or under_18(w.people.born[p], d))]
+
+
+def offending_count(w: Workspace, family: str, first: date, until: date, kind: str) -> Fact:
+    return fact(len(offending_events(w, family, first, until, kind)),
+                w.why_null("offending", w.ever_in(family), [(first, until)],
+                           bool(offending_events(w, family, first, until, kind, possible=True))))
 
 
 def asb_incidents(w: Workspace, family: str, first: date, until: date) -> Fact:
-    return fact(len(offending_events(w, family, first, until, "asb", False)),
-                w.why_null("offending", w.ever_in(family), (first, until)))
+    return offending_count(w, family, first, until, "asb")
 
 
 def minor_offences(w: Workspace, family: str, first: date, until: date) -> Fact:
-    return fact(len(offending_events(w, family, first, until, "proven_offence", True)),
-                w.why_null("offending", w.ever_in(family), (first, until)))
+    return offending_count(w, family, first, until, "proven_offence")
 
 
 def need_identified(w: Workspace, family: str, on: date) -> Fact:
@@ -483,36 +511,51 @@ def need_identified(w: Workspace, family: str, on: date) -> Fact:
 
 def open_spells(w: Workspace, person: str, kind: str, codes: set[str], on: date) -> Fact:
     """The codes of this kind that are open on the day."""
-    found = {r["code"] for r in w.records["employment"][person]
-             if r["kind"] == kind and r["code"] in codes and day(r["starts_on"]) <= on
-             and (not r.get("ends_on") or day(r["ends_on"]) >= on)}
-    return fact(found, w.why_null("employment", [person], (on, on + DAY)))
+    def found(rows: list[Row]) -> set[str]:
+        return {r["code"] for r in rows
+                if r["kind"] == kind and r["code"] in codes and day(r["starts_on"]) <= on
+                and (not r.get("ends_on") or day(r["ends_on"]) >= on)}
+
+    return fact(found(w.records["employment"][person]),
+                w.why_null("employment", [person], [(on, on + DAY)], bool(found(w.possible["employment"][person]))))
 
 
 def provision_starts(w: Workspace, person: str, first: date, until: date) -> Fact:
-    count = sum(r["kind"] == "provision" and r["code"] in PROVISION and first <= day(r["starts_on"]) < until
-                for r in w.records["employment"][person])
-    return fact(count, w.why_null("employment", [person], (first, until)))
+    def count(rows: list[Row]) -> int:
+        return sum(r["kind"] == "provision" and r["code"] in PROVISION and first <= day(r["starts_on"]) < until
+                   for r in rows)
+
+    return fact(count(w.records["employment"][person]),
+                w.why_null("employment", [person], [(first, until)], count(w.possible["employment"][person]) > 0))
 
 
-def days_in_work(w: Workspace, person: str, first: date, until: date) -> list[date]:
+def days_in_work(rows: list[Row], first: date, until: date) -> list[date]:
     spells = [(day(r["starts_on"]), day(r["ends_on"]) if r.get("ends_on") else date.max)
-              for r in w.records["employment"][person] if r["kind"] == "work"]
+              for r in rows if r["kind"] == "work"]
     days = [first + i * DAY for i in range((until - first).days)]
     return [d for d in days if any(start <= d <= end for start, end in spells)]
 
 
+def work_fact(w: Workspace, person: str, first: date, until: date, measure: Callable[[list[date]], int]) -> Fact:
+    """`measure` of the days in [first, until) that the person's work spells cover."""
+    worked, perhaps = (days_in_work(rows["employment"][person], first, until) for rows in (w.records, w.possible))
+    return fact(measure(worked), w.why_null("employment", [person], [(first, until)], bool(perhaps)))
+
+
 def weeks_in_work(w: Workspace, person: str, until: date, weeks: int) -> Fact:
-    first = until - 7 * weeks * DAY
-    return fact(len(days_in_work(w, person, first, until)) // 7, w.why_null("employment", [person], (first, until)))
+    return work_fact(w, person, until - 7 * weeks * DAY, until, lambda days: len(days) // 7)
+
+
+def longest_run(days: list[date]) -> int:
+    longest = run = 0
+    for i, d in enumerate(days):
+        run = run + 1 if i and d - days[i - 1] == DAY else 1
+        longest = max(longest, run)
+    return longest
 
 
 def longest_run_in_work(w: Workspace, person: str, first: date, until: date) -> Fact:
-    worked, longest, run = set(days_in_work(w, person, first, until)), 0, 0
-    for i in range((until - first).days):
-        run = run + 1 if first + i * DAY in worked else 0
-        longest = max(longest, run)
-    return fact(longest, w.why_null("employment", [person], (first, until)))
+    return work_fact(w, person, first, until, longest_run)
 
 
 # ------------------------------------------------------------------------------------------------------------- verdicts
@@ -527,26 +570,28 @@ class Finding:
     baseline: str = ""
 
 
-def combine(verdict: str, parts: list[Finding]) -> Finding:
-    """A verdict out of its parts: the reasons, and what it rests on, are those of the parts that share it.
+def combine(verdict: str, parts: list[Finding], by_itself: str) -> Finding:
+    """A verdict out of its parts. Its reasons are those of the parts that share it.
 
-    What is made of several has no value of its own.
+    What it rests on: where one part decides by itself (one not met of `all of`, one met of `any of`), those parts that
+    do; else every part, for each had to keep from deciding, the dropped ones too. Made of several, it has no value.
     """
     sharing = [p for p in parts if p.verdict == verdict]
+    resting = sharing if verdict == by_itself else parts
     return Finding(verdict, frozenset().union(*(p.reasons for p in sharing)),
-                   frozenset().union(*(p.unverified for p in sharing)))
+                   frozenset().union(*(p.unverified for p in resting)))
 
 
 def all_of(*parts: Finding) -> Finding:
     verdicts = {p.verdict for p in parts} - {NOT_APPLICABLE}
     order = [NOT_MET, UNKNOWN, MET, NOT_APPLICABLE]
-    return combine(next((v for v in order if v in verdicts), NOT_APPLICABLE), list(parts))
+    return combine(next((v for v in order if v in verdicts), NOT_APPLICABLE), list(parts), NOT_MET)
 
 
 def any_of(*parts: Finding) -> Finding:
     verdicts = {p.verdict for p in parts} - {NOT_APPLICABLE}
     order = [MET, UNKNOWN, NOT_MET, NOT_APPLICABLE]
-    return combine(next((v for v in order if v in verdicts), NOT_APPLICABLE), list(parts))
+    return combine(next((v for v in order if v in verdicts), NOT_APPLICABLE), list(parts), MET)
 
 
 def at_least(n: int, *parts: Finding) -> Finding:
@@ -555,7 +600,7 @@ def at_least(n: int, *parts: Finding) -> Finding:
         verdict = NOT_APPLICABLE
     else:
         verdict = MET if met >= n else NOT_MET if met + unknown < n else UNKNOWN
-    return combine(verdict, list(parts))
+    return combine(verdict, list(parts), MET)
 
 
 def over(subjects: dict[str, Finding], combined: Callable[..., Finding]) -> Finding:
@@ -736,9 +781,9 @@ def flags(w: Workspace, family: str, e: date, a: date, facts: Facts,
     window = months_before(e, 6), e
     in_baseline: set[str] = set()
     if facts["asb_incidents before", ""].known:
-        in_baseline.update(offending_events(w, family, *window, "asb", False))
+        in_baseline.update(offending_events(w, family, *window, "asb"))
     if facts["minor_offences before", ""].known:
-        in_baseline.update(offending_events(w, family, *window, "proven_offence", True))
+        in_baseline.update(offending_events(w, family, *window, "proven_offence"))
     for route in ROUTES:
         if leavers:
             raised[route].add("school_leaver")

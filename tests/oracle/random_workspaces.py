@@ -434,9 +434,9 @@ class Authority:
     def coverage(self, source: str) -> tuple[date, date] | None:
         """Mostly all of it; else from or until a day on which some window begins or ends, or one day short of it."""
         first, last = date(2008, 1, 1), date(2015, 12, 31)
-        if self.chance(0.04):
+        if self.chance(0.05):
             return None
-        if self.chance(0.16):
+        if self.chance(0.22):
             e, a = self.rng.choice(self.engagements), self.as_of
             if source in ("exclusions", "marks"):
                 terms = last_terms(self.custom, self.rng.choice([e, a]))
