@@ -110,7 +110,7 @@ def check(draft: Draft, place: Callable[[Path], str]) -> list[Fault]:
         checks.flag(name, flag)
     if draft.tariff:
         checks.tariff(draft.tariff)
-    if draft.whole:
+    if draft.whole and not checks.faults:  # a misspelt name leaves a parameter unused: one fault is enough
         checks.unused()
     return checks.faults
 
@@ -253,7 +253,8 @@ class _Checks:
         readable = {"eligibility": ("eligibility",), "results": ("results",), "routes": ("results",)}.get(
             scope.section, ("eligibility", "results")
         )
-        home = next((section for section in ("eligibility", "results", "routes") if name in declared[section]), None)
+        sections = (*readable, "eligibility", "results", "routes")
+        home = next((section for section in sections if name in declared[section]), None)
         if home is None:
             known = frozenset[str]().union(*(declared[section] for section in readable))
             what = f"there is no criterion '{name}'{close(name, known)}"
@@ -275,7 +276,7 @@ class _Checks:
             what = "an `every` or `some` stands inside another"
             self.fault("E222", path, what, "Ask about members once; combine tests of one member with all_of or any_of.")
         if scope.section == "eligibility" and node.at != "engagement":
-            self._later_than_engagement((*path, "at"), "members at the as-of date")
+            self._later_than_engagement((*path, "at"), "the subjects are members at the as-of date")
         if kind == "school_age_child" and node.last_terms is None:
             what = "a school-age child is one of school age in some terms, and `last_terms` does not say which"
             self.fault("E220", path, what, "Add `last_terms:` with the parameter that its tests read.")
@@ -288,27 +289,25 @@ class _Checks:
     # -------------------------------------------------------------------------------------------------- measures
 
     def measure(self, measure: Measure, scope: _Scope, path: Path) -> None:
+        named: dict[str, Parameter | None] = {}
         for argument, given in measure.arguments().items():
             if argument not in _EVIDENCE_FIELDS:
-                parameter = self.parameter(str(given), (*path, argument))
-                if argument == "kinds" and isinstance(measure, OpenSocialCare):
-                    self.vocabulary(parameter, str(given), SOCIAL_CARE_KINDS)
+                named[argument] = self.parameter(str(given), (*path, argument))
+        if isinstance(measure, OpenSocialCare):
+            self.vocabulary(named["kinds"], measure.kinds, SOCIAL_CARE_KINDS)
         self.subject(measure, scope, path)
         if scope.section == "eligibility" and (reads := _reads_after_engagement(measure)):
-            self._later_than_engagement((*path, reads), f"{measure.name} there")
-        quantifier = scope.quantifier
-        if (
-            isinstance(measure, TermMeasure)
-            and scope.section != "flags"
-            and quantifier is not None
-            and quantifier.last_terms is not None
-            and quantifier.at == measure.at
-            and quantifier.last_terms != measure.last_terms
-        ):
-            what = (
-                f"{measure.name} reads '{measure.last_terms}', and the children are those of '{quantifier.last_terms}'"
-            )
-            self.fault("E220", (*path, "last_terms"), what, "Name the same parameter in both places.")
+            self._later_than_engagement((*path, reads), f"{measure.name} reads what comes after")
+        if isinstance(measure, TermMeasure) and named["last_terms"] and scope.section != "flags":
+            self.terms(measure, scope.quantifier, (*path, "last_terms"))
+
+    def terms(self, measure: TermMeasure, quantifier: Every | Some | None, path: Path) -> None:
+        """A test reads the terms that make its subjects school-age children, so that none is asked about no term."""
+        if quantifier is None or quantifier.last_terms is None or quantifier.at != measure.at:
+            return
+        if quantifier.last_terms != measure.last_terms:
+            what = f"the terms read are '{measure.last_terms}', and the children's are '{quantifier.last_terms}'"
+            self.fault("E220", path, what, "Name the same parameter in both places.")
 
     def subject(self, measure: Measure, scope: _Scope, path: Path) -> None:
         quantifier = scope.quantifier
@@ -332,7 +331,7 @@ class _Checks:
 
     def _later_than_engagement(self, path: Path, what: str) -> None:
         next_step = "Read it at engagement (`at: engagement`, `months_before_engagement`)."
-        self.fault("E219", path, f"eligibility is judged at engagement, and this reads {what} later", next_step)
+        self.fault("E219", path, f"eligibility is judged at engagement, and here {what}", next_step)
 
     # ------------------------------------------------------------------------------------------ flags and tariff
 

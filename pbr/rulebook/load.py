@@ -234,21 +234,28 @@ class _Builder:
             else:
                 sections[key] = value
         declared = {key: frozenset(self.data[key]) for key in _ITEMS if isinstance(self.data.get(key), dict)}
-        draft = Draft(
-            **{key: sections[key] if key in declared else {} for key in _ITEMS},
-            tariff=sections.get("tariff"),
-            declared={key: declared.get(key, frozenset()) for key in _ITEMS},
-            whole=not broken and not self.faults,
-        )
-        self.faults += check(draft, lambda path: _place(self.sources, path))
+        if any(fault.code in ("E202", "E203") for fault in self.faults):
+            return None  # what could not be read would be missed everywhere
+        if len(declared) == len(_ITEMS):
+            draft = Draft(
+                **{key: sections[key] for key in _ITEMS},
+                tariff=sections.get("tariff") if isinstance(self.data.get("tariff"), dict) else None,
+                declared=declared,
+                whole=not broken and not self.faults,
+            )
+            self.faults += check(draft, lambda path: _place(self.sources, path))
+        return self._whole(sections, declared)
+
+    def _whole(self, sections: dict[str, Any], declared: Mapping[str, frozenset[str]]) -> Pack | None:
+        """The pack of its sections. What is wrong inside them is reported already."""
+        reported = {key for key in sections if sections[key] is None}
         if "eligible" in declared.get("eligibility", ()) and "eligible" not in sections["eligibility"]:
-            sections.pop("eligibility")
-        ignored = {key for key in self.data if sections.get(key) is None}
+            reported.add("eligibility")
         try:
-            return Pack.model_validate({key: value for key, value in sections.items() if key not in ignored})
+            return Pack.model_validate({key: value for key, value in sections.items() if key not in reported})
         except ValidationError as error:
             for detail in error.errors():
-                if not detail["loc"] or detail["loc"][0] not in ignored:
+                if not detail["loc"] or detail["loc"][0] not in reported:
                     self._translate(detail, (), self.data)
         return None
 
@@ -288,7 +295,8 @@ class _Builder:
                         value = _in_unit(dated["value"], unit)
                 except ValueError as wrong:
                     at = (*path, "values", position, "value")
-                    self.fault("E208", at, f"'{path[-1]}' is a parameter in {unit}, and {wrong}", _WRITE[str(unit)])
+                    what = f"parameter '{path[-1]}' is in {unit}, and its value {wrong}"
+                    self.fault("E208", at, what, _WRITE[str(unit)])
                 dated = dated | {"value": value}
             values.append(dated)
         return parameter | {"values": tuple(values)}
@@ -328,15 +336,19 @@ class _Builder:
             case "string_pattern_mismatch":
                 next_step = "Use small letters, digits and -, with a letter or digit first."
                 self.fault("E207", path, f"'{key}' cannot be {_described(value)}", next_step)
+            case "too_short" if value:
+                pass  # only because of what is wrong inside it
             case "string_too_short" | "too_short":
                 self.fault("E207", path, f"'{key}' is empty", "Fill it in.")
             case "literal_error":
-                words = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-                what = f"'{key}' cannot be {_described(value)}{close(str(value), words)}"
+                words = context["expected"].replace("'", "").replace(" or ", ", ").replace("True", "true").split(", ")
+                near = close(value, words) if isinstance(value, str) and value not in words else ""
+                what = f"'{key}' cannot be {_described(value)}{near}"
                 self.fault("E207", path, what, f"It can be: {', '.join(words)}.")
             case kind:
                 wanted = next((words for start, words in _KINDS.items() if kind.startswith(start)), "something else")
-                self.fault("E207", path, f"'{key}' is {_described(value)}; it must be {wanted}", "Write it so.")
+                found = f"the text {_described(value)}" if isinstance(value, str) else _described(value)
+                self.fault("E207", path, f"'{key}' is {found}; it must be {wanted}", "See docs/rule-language.md.")
 
 
 _WRITE: dict[str, str] = {
@@ -370,7 +382,7 @@ def _in_unit(value: Any, unit: str) -> Any:
             return _pence(value)
         case "codes" if isinstance(value, tuple) and value and all(isinstance(code, str) and code for code in value):
             if len(set(value)) < len(value):
-                raise ValueError("a word stands in it twice")
+                raise ValueError("has a word twice")
             return value
         case "need" if isinstance(value, str) and value:
             return value
@@ -378,7 +390,7 @@ def _in_unit(value: Any, unit: str) -> Any:
             return value
         case "months" | "terms" | "weeks" if type(value) is int and value >= 1:
             return value
-    raise ValueError(f"{_described(value)} is none")
+    raise ValueError(f"{_described(value)} does not fit")
 
 
 def _pence(text: str) -> int:
@@ -387,9 +399,9 @@ def _pence(text: str) -> int:
     grouped = len(groups) == 1 or (len(groups[0]) in (1, 2, 3) and all(len(group) == 3 for group in groups[1:]))
     digits = "".join(groups)
     if not (text.startswith("£") and digits.isdecimal() and digits.isascii() and grouped):
-        raise ValueError(f"'{text}' is none")
+        raise ValueError(f"'{text}' does not fit")
     if dot and not (len(odd) == 2 and odd.isdecimal() and odd.isascii()):
-        raise ValueError(f"'{text}' is none")
+        raise ValueError(f"'{text}' does not fit")
     return int(digits) * 100 + int(odd or 0)
 
 
@@ -397,8 +409,10 @@ def _described(value: Any) -> str:
     match value:
         case bool():
             return "true" if value else "false"
-        case str() | int() | date():
+        case str():
             return f"'{value}'"
+        case int() | date():
+            return str(value)
         case dict():
             return f"a set of keys ({', '.join(value)})" if value else "an empty set of keys"
         case _:
@@ -409,12 +423,12 @@ def _of(path: marked.Path) -> str:
     """` of eligibility 'education'`: what a fault is about, in the words of the pack."""
     match path:
         case ():
-            return " of the pack"
+            return " in the pack"
         case (section, str(name), *rest):
             inner = f", {' '.join(str(part) for part in rest if isinstance(part, str))}" if rest else ""
             return f" in {section} '{name}'{inner}"
         case _:
-            return f" of {path[0]}"
+            return f" in the {path[0]}"
 
 
 def _is_parameter_name(path: marked.Path) -> bool:

@@ -22,6 +22,8 @@ _NUMBER = re.compile(r"-?(0|[1-9]\d*)")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _EMPTY = re.compile(r"~|null|Null|NULL|")
 _TRUTH = re.compile(r"y|n|yes|no|on|off|true|false", re.IGNORECASE)
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DEEPEST = 50
 _TEXT = "tag:yaml.org,2002:str"
 
 
@@ -44,17 +46,39 @@ def read(content: bytes, name: str) -> tuple[Marked, list[Fault]]:
     """A file whose top level is a mapping, and what is wrong with it (E202, E203, E204)."""
     reader = _Reader(name)
     try:
-        root = _Loader(content.decode("utf-8-sig"), reader).get_single_node()
-        data = reader.value(root, ()) if isinstance(root, yaml.MappingNode) else {}
+        text = content.decode("utf-8-sig")
+        _look_ahead(text, reader)
+        if reader.faults:
+            return Marked(name), reader.faults
+        root = yaml.compose(text, Loader=_LOADER)
+        if isinstance(root, yaml.MappingNode):
+            return Marked(name, reader.value(root, ()), reader.lines), reader.faults
     except UnicodeDecodeError:
         return Marked(name), [Fault("E202", name, "the file is not UTF-8 text", "Save it as UTF-8.")]
-    except RecursionError:
-        return Marked(name), [Fault("E202", name, "the file nests too deeply to be read", "Write it flatter.")]
     except yaml.YAMLError as error:
         return Marked(name), [_unreadable(name, error)]
-    if not isinstance(root, yaml.MappingNode):
-        reader.fault_at("E202", 0, "the file does not hold keys with values", "Start it with a key, as in `key: …`.")
-    return Marked(name, data, reader.lines), reader.faults
+    reader.fault_at("E202", 0, "the file does not hold keys with values", "Start it with a key, as in `key: …`.")
+    return Marked(name), reader.faults
+
+
+def _look_ahead(text: str, reader: _Reader) -> None:
+    """What would be unsafe to build: values that stand for others (and so for far too much), and bottomless nesting."""
+    depth = 0
+    event: Any
+    for event in yaml.parse(text, Loader=_LOADER):
+        is_alias = isinstance(event, yaml.AliasEvent)
+        sign = (
+            "*" if is_alias else "&" if getattr(event, "anchor", None) else "!" if getattr(event, "tag", None) else ""
+        )
+        if sign:
+            what = f"anchors, aliases and tags are not read (`{sign}` in front of a value)"
+            next_step = "Write the value out, or put the text in quotes."
+            reader.fault_at("E202", event.start_mark.line, what, next_step)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            what = f"the file nests more than {_DEEPEST} levels deep"
+            reader.fault_at("E202", event.start_mark.line, what, "Write it flatter.")
+            return
 
 
 def _unreadable(name: str, error: yaml.YAMLError) -> Fault:
@@ -62,31 +86,6 @@ def _unreadable(name: str, error: yaml.YAMLError) -> Fault:
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be parsed"
     place = f"{name}:{mark.line + 1}" if mark else name
     return Fault("E202", place, f"the file is not YAML: {problem}", "Mend the line, or the one before it.")
-
-
-class _Loader(yaml.SafeLoader):
-    """Composes nodes only; notes anchors, aliases and tags, which a reader would have to chase."""
-
-    def __init__(self, text: str, reader: _Reader) -> None:
-        super().__init__(text)
-        self.reader = reader
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
-        is_alias = isinstance(event, yaml.AliasEvent)
-        sign = "*" if is_alias else "&" if event.anchor else "!" if event.tag else ""
-        if sign:
-            self.reader.fault_at(
-                "E202",
-                event.start_mark.line,
-                f"anchors, aliases and tags are not read (`{sign}` in front of a value)",
-                "Write the value out, or put the text in quotes.",
-            )
-            event.anchor = None  # so that one fault does not bring on others
-        if is_alias:
-            self.get_event()  # type: ignore[no-untyped-call]
-            return yaml.ScalarNode(_TEXT, "", event.start_mark, event.end_mark, style='"')
-        return super().compose_node(parent, index)
 
 
 class _Reader:
@@ -128,7 +127,7 @@ class _Reader:
 
     def _scalar(self, node: yaml.Node) -> Any:
         text: str = node.value
-        if getattr(node, "style", None) is not None:
+        if getattr(node, "style", None):  # in quotes, or a block of text
             return text
         line = node.start_mark.line
         if text in ("true", "false"):

@@ -107,10 +107,14 @@ class ReducedBy(Node):
 
 
 class AllOf(Node):
+    """All of the parts are met; parts that do not apply are not counted."""
+
     all_of: Annotated[tuple[Expression, ...], Field(min_length=1)]
 
 
 class AnyOf(Node):
+    """Any of the parts is met; parts that do not apply are not counted."""
+
     any_of: Annotated[tuple[Expression, ...], Field(min_length=1)]
 
 

@@ -1,0 +1,35 @@
+"""Packs to spoil: copies of Phase 1 in a folder of their own, with some text of a file put in place of other text."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from pbr.errors import Fault, Faults
+from pbr.rulebook.load import load_pack, packs_folder
+
+
+def copy_of_phase_1(folder: Path) -> Path:
+    return Path(shutil.copytree(packs_folder() / "phase-1", folder / "spoilt"))
+
+
+def put(file: Path, old: str, new: str) -> None:
+    """Replace one piece of a file's text; the piece must be there."""
+    text = file.read_text(encoding="utf-8")
+    assert old in text, f"{file.name} has no {old!r}"
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def line_of(file: Path, text: str) -> int:
+    """The number of the first line that holds the text."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return next(number for number, line in enumerate(lines, 1) if text in line)
+
+
+def faults_of(folder: Path) -> tuple[Fault, ...]:
+    """What loading a folder reports; nothing when it loads."""
+    try:
+        load_pack(folder)
+    except Faults as faults:
+        return faults.faults
+    return ()

@@ -1,0 +1,450 @@
+"""Every way of getting a pack wrong: the code, the file and line, and words that a person who writes packs understands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.rulebook.packs import copy_of_phase_1, faults_of, line_of, put
+
+P, E, R, T, F = "parameters.yaml", "eligibility.yaml", "results.yaml", "tariff.yaml", "flags.yaml"
+
+
+class Slip(NamedTuple):
+    """One mistake: what is put in place of what, the code expected, text of the line expected, and of the message."""
+
+    file: str
+    old: str
+    new: str
+    code: str
+    line: str
+    says: str
+    line_in: str = ""
+
+
+SLIPS = {
+    "not YAML": Slip(T, "until: 2015-03-31}", "until: 2015-03-31", "E202", "claimed_until", "not YAML"),
+    "an anchor": Slip(
+        T, "family_cap: family_cap", "family_cap: &cap family_cap", "E202", "&cap", "anchors, aliases and tags"
+    ),
+    "a key twice": Slip(
+        E, "  worklessness:\n", "  education:  # again\n", "E203", "  education:  # again", "given twice (first on line"
+    ),
+    "a section in two files": Slip(
+        F, "flags:\n", "routes: {}\n\nflags:\n", "E203", "routes:", "given twice (first in", R
+    ),
+    "a share with a point": Slip(P, "value: 15%", "value: 0.15", "E204", "0.15", "'0.15' is read as a number"),
+    "a truth in other words": Slip(
+        E, "        is: true", "        is: yes", "E204", "is: yes", "might be a word or a truth"
+    ),
+    "a day that is none": Slip(
+        T, "until: 2015-03-31", "until: 2015-02-29", "E204", "2015-02-29", "no day of the calendar"
+    ),
+    "a key without a value": Slip(
+        T, "  family_cap: family_cap", "  family_cap:", "E204", "family_cap:", "a value is empty"
+    ),
+    "no citation": Slip(
+        P,
+        "- from: 2012-04-01\n        value: 30\n        standing: unverified\n        citation:",
+        "- from: 2012-04-01  # uncited\n        value: 30\n        standing: unverified\n        #",
+        "E205",
+        "- from: 2012-04-01  # uncited",
+        "'citation' is missing",
+    ),
+    "no standing": Slip(
+        R, "    standing: verified\n", "", "E205", "  suspensions_below_three:", "'standing' is missing"
+    ),
+    "no title": Slip(
+        "pack.yaml",
+        "title: Troubled Families, first programme, 2012 to 2015",
+        "# no title",
+        "E205",
+        "id:",
+        "'title' is missing in the pack",
+    ),
+    "a misspelt key": Slip(
+        R, "less_than: result_abs", "les_than: result_abs", "E206", "les_than", "did you mean 'less_than'?"
+    ),
+    "a key of another node": Slip(
+        R,
+        "        less_than: result_absence",
+        "        less_than: result_absence\n        against: result_absence",
+        "E206",
+        "        against:",
+        "It can have: measure, at_least",
+    ),
+    "a figure instead of a name": Slip(
+        R, "less_than: result_suspensions", "less_than: 3", "E207", "less_than: 3", "must name a parameter"
+    ),
+    "a share instead of a name": Slip(
+        R, "less_than: result_absence", "less_than: 15%", "E207", "less_than: 15%", "must name a parameter"
+    ),
+    "an unknown standing": Slip(
+        R, "standing: verified", "standing: sure", "E207", "standing: sure", "It can be: verified"
+    ),
+    "an unknown subject": Slip(
+        R, "every: school_age_child", "every: pupil", "E207", "every: pupil", "cannot be 'pupil'"
+    ),
+    "a word for a truth": Slip(
+        E, "        is: true", "        is: 'true'", "E207", "is: 'true'", "must be true or false"
+    ),
+    "a quoted date": Slip(
+        P, "- from: 2012-04-01", "- from: '2012-04-01'", "E207", "from: '2012", "a date such as 2012-04-01"
+    ),
+    "a test that is none": Slip(
+        E,
+        "    test:\n      measure: {name: need",
+        "    test:  # asked\n      measured: {name: need",
+        "E207",
+        "    test:  # asked",
+        "is not a test",
+    ),
+    "a test in one word": Slip(
+        R, "        - criterion: asb_reduced", "        - asb_reduced", "E207", "- asb", "is not a test"
+    ),
+    "an id with a capital": Slip(
+        F, "  school_leaver:\n", "  School_leaver:\n", "E207", "  School_leaver:", "cannot be an id in flags"
+    ),
+    "a share without its sign": Slip(
+        P, "value: 15%", "value: 15", "E208", "value: 15", "is in share, and its value 15 does not fit"
+    ),
+    "a share of more than all": Slip(P, "value: 5/6", "value: 6/5", "E208", "value: 6/5", "more than the whole"),
+    "money without its sign": Slip(P, "value: £700", "value: 700", "E208", "value: 700", "Write it as £3,200"),
+    "money grouped by two": Slip(
+        P, "value: £3,200", "value: £32,00", "E208", "value: £32,00", "is in pence, and its value '£32,00' does not fit"
+    ),
+    "no months": Slip(P, "value: 12", "value: 0", "E208", "value: 0", "its value 0 does not fit"),
+    "a code twice": Slip(P, "value: [ESA, IB,", "value: [ESA, ESA,", "E208", "[ESA, ESA", "has a word twice"),
+    "an unknown measure": Slip(
+        R,
+        "name: unauthorised_absence",
+        "name: unauthorized_absence",
+        "E209",
+        "unauthorized",
+        "did you mean 'unauthorised_absence'?",
+    ),
+    "two limits": Slip(
+        R,
+        "less_than: result_suspensions",
+        "less_than: result_suspensions\n        at_most: result_suspensions",
+        "E210",
+        "      that:",
+        "a test has one of",
+    ),
+    "two windows": Slip(
+        R,
+        "last_months: progress_months",
+        "last_months: progress_months, months_before_engagement: progress_months",
+        "E210",
+        "months_before_engagement: progress",
+        "name one window",
+    ),
+    "a reduction of what is no count of events": Slip(
+        R,
+        "test:\n      measure: {name: asb_incidents, last_months: asb_result_months}",
+        "test:  # no count\n      measure: {name: days_since, field: closed_on}",
+        "E210",
+        "test:  # no count",
+        "compares a count of events",
+    ),
+    "a flag that holds and says no release": Slip(
+        F,
+        "    kind: condition\n    when:\n      some",
+        "    kind: condition\n    holds: true\n    when:\n      some",
+        "E210",
+        "  school_leaver:",
+        "says what releases the line",
+    ),
+    "no overall eligibility": Slip(
+        E, "  eligible:\n", "  eligible_at_all:\n", "E210", "eligibility:", "needs a criterion `eligible`"
+    ),
+    "an unknown parameter": Slip(
+        R,
+        "less_than: result_absence",
+        "less_than: result_abscence",
+        "E211",
+        "abscence",
+        "did you mean 'result_absence'?",
+    ),
+    "months for terms": Slip(
+        E,
+        "last_terms: identification_terms, at: engagement}\n            at_least: identification_suspensions",
+        "last_terms: asb_result_months, at: engagement}\n            at_least: identification_suspensions",
+        "E212",
+        "asb_result_months",
+        "needs a parameter in terms",
+    ),
+    "a count against a share": Slip(
+        R, "less_than: result_absence", "less_than: near_sessions", "E212", "less_than: near_sessions", "is in count"
+    ),
+    "weeks against days": Slip(
+        R,
+        "at_least: jobseekers_weeks_in_work",
+        "at_least: other_days_in_work",
+        "E212",
+        "at_least: other_days",
+        "is in days",
+    ),
+    "a need for a list of codes": Slip(
+        E, "need: discretion_need", "need: jobseekers_benefits", "E212", "need: jobseekers", "needs a parameter in need"
+    ),
+    "a figure that nothing reads": Slip(
+        P,
+        "parameters:\n",
+        "parameters:\n  idle: {title: t, unit: count, values: [{from: 2012-04-01, value: 1, standing: local, "
+        "citation: c}]}\n",
+        "E213",
+        "idle:",
+        "nothing reads parameter 'idle'",
+    ),
+    "dated values out of order": Slip(
+        P, "- from: 2013-04-01", "- from: 2011-04-01", "E215", "from: 2011-04-01", "before the one above"
+    ),
+    "two values from one day": Slip(
+        P, "- from: 2013-04-01", "- from: 2012-04-01  # again", "E215", "# again", "the same day as the one above"
+    ),
+    "an unknown criterion": Slip(
+        R, "- criterion: asb_reduced", "- {criterion: asb_reduce, }", "E216", "asb_reduce,", "did you mean"
+    ),
+    "a criterion further down": Slip(
+        E,
+        "    test:\n      any_of:\n        - measure: {name: minor_off",
+        "    test:\n      any_of:\n        - criterion: worklessness\n        - measure: {name: minor_off",
+        "E217",
+        "criterion: worklessness",
+        "does not stand above it",
+    ),
+    "a criterion that rests on itself": Slip(
+        E,
+        "          of:\n            - criterion: crime_asb",
+        "          of:\n            - criterion: eligible",
+        "E217",
+        "criterion: eligible",
+        "'eligible' rests on 'eligible'",
+    ),
+    "a route that rests on eligibility": Slip(
+        R,
+        "criterion: asb_reduced",
+        "criterion: crime_asb",
+        "E218",
+        "criterion: crime_asb",
+        "routes cannot rest on that",
+    ),
+    "eligibility that rests on a result": Slip(
+        E,
+        "            - criterion: local_discretion",
+        "            - criterion: asb_reduced",
+        "E218",
+        "asb_reduced",
+        "is in results",
+    ),
+    "eligibility that looks ahead": Slip(
+        E,
+        "months_before_engagement: identification_asb_months",
+        "last_months: identification_asb_months",
+        "E219",
+        "last_months: ident",
+        "eligibility is judged at engagement",
+    ),
+    "eligibility on a later day": Slip(
+        E, "on: engagement, codes", "on: as_of, codes", "E219", "on: as_of", "eligibility is judged at engagement"
+    ),
+    "eligibility of later members": Slip(
+        E,
+        "      some: adult\n      at: engagement",
+        "      some: adult\n      at: as_of",
+        "E219",
+        "at: as_of",
+        "the subjects are members at the as-of date",
+    ),
+    "children of no terms": Slip(
+        R,
+        "      at: as_of\n      last_terms: result_terms\n",
+        "      at: as_of\n",
+        "E220",
+        "    test:",
+        "does not say which",
+    ),
+    "children of other terms": Slip(
+        R,
+        "name: suspensions, last_terms: result_terms",
+        "name: suspensions, last_terms: identification_terms",
+        "E220",
+        "identification_terms",
+        "the children's are 'result_terms'",
+    ),
+    "adults of some terms": Slip(
+        R,
+        "      some: adult\n      at: as_of\n",
+        "      some: adult\n      at: as_of\n      last_terms: result_terms  # no child\n",
+        "E220",
+        "# no child",
+        "these subjects are of kind 'adult'",
+    ),
+    "a member's measure of the family": Slip(
+        F,
+        "        - measure: {name: asb_incidents, months_before_engagement: baseline_months}",
+        "        - measure: {name: provision_starts, last_months: progress_months, codes: progress_provisions}",
+        "E221",
+        "provision_starts",
+        "about one member",
+    ),
+    "the family's measure of a member": Slip(
+        R,
+        "measure: {name: provision_starts, last_months: progress_months, codes: progress_provisions}",
+        "measure: {name: adult_offences, last_months: progress_months}",
+        "E221",
+        "adult_offences",
+        "about the family",
+    ),
+    "an adult's suspensions": Slip(
+        R,
+        "measure: {name: provision_starts, last_months: progress_months, codes: progress_provisions}",
+        "measure: {name: suspensions, last_terms: result_terms, at: as_of}  # adult",
+        "E221",
+        "name: suspensions, last_terms: result_terms, at: as_of}  # adult",
+        "a child of school age",
+    ),
+    "an every inside an every": Slip(
+        R,
+        "      that:\n        measure: {name: suspensions, last_terms: result_terms, at: as_of}\n        less_than: result_suspensions",
+        "      that:\n        every: school_age_child\n        at: as_of\n        last_terms: result_terms\n        that:\n"
+        "          measure: {name: suspensions, last_terms: result_terms, at: as_of}\n          less_than: result_suspensions",
+        "E222",
+        "      that:",
+        "stands inside another",
+    ),
+    "a truth that is at least something": Slip(
+        E,
+        "need: discretion_need}\n      is: true",
+        "need: discretion_need}\n      at_least: near_sessions",
+        "E223",
+        "at_least: near",
+        "does not fit need_identified",
+    ),
+    "words that are less than something": Slip(
+        E,
+        "is_one_of: identification_enrolments",
+        "less_than: identification_enrolments",
+        "E223",
+        "less_than: ident",
+        "does not fit enrolment",
+    ),
+    "a price for no route": Slip(
+        T,
+        "    progress_to_work: progress_to_work_payment",
+        "    progress_to_work: progress_to_work_payment\n    progress_at_work: progress_to_work_payment",
+        "E224",
+        "progress_at_work",
+        "did you mean 'progress_to_work'?",
+    ),
+    "instead of no route": Slip(
+        T, "[crime_asb_education, ", "[crime_education, ", "E224", "crime_education,", "there is no route"
+    ),
+    "a flag on no route": Slip(
+        F, "met_routes: [crime", "met_routes: [crimes", "E224", "met_routes", "there is no route"
+    ),
+    "more than there are": Slip(
+        P, "value: 2\n", "value: 4\n", "E225", "at_least: eligible_with", "there are 3 parts", E
+    ),
+    "an id in two parts": Slip(
+        E,
+        "  eligible:\n",
+        "  asb_reduced:\n    title: t\n    citation: c\n    standing: local\n    test: {criterion: education}\n\n  eligible:\n",
+        "E227",
+        "  asb_reduced:",
+        "already the id of something in eligibility",
+        R,
+    ),
+    "a period that ends first": Slip(
+        T, "until: 2015-03-31", "until: 2012-03-31", "E228", "engaged:", "before it starts"
+    ),
+    "claims that end first": Slip(
+        T, "claimed_until: 2015", "claimed_until: 2011", "E228", "claimed_until", "claims end on 2011-05-31"
+    ),
+    "a price that starts late": Slip(
+        P,
+        "from: 2012-04-01\n        value: £4,000",
+        "from: 2012-04-02\n        value: £4,000",
+        "E229",
+        "family_cap:",
+        "starts on 2012-04-02",
+        T,
+    ),
+    "an enrolment that no record has": Slip(
+        P,
+        "[alternative_provision, not_on_roll]",
+        "[alternativ_provision, not_on_roll]",
+        "E231",
+        "alternativ_",
+        "did you mean 'alternative_provision'?",
+    ),
+    "a route without a price": Slip(
+        T, "    progress_to_work: progress_to_work_payment\n", "", "E232", "  routes:", "'progress_to_work' pays"
+    ),
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS.values(), ids=SLIPS.keys())
+def test_a_slip_is_reported_once_with_its_code_at_its_line_in_plain_words(slip: Slip, tmp_path: Path) -> None:
+    folder = copy_of_phase_1(tmp_path)
+    put(folder / slip.file, slip.old, slip.new)
+    reported = faults_of(folder)
+    assert [fault.code for fault in reported] == [slip.code], "\n".join(map(str, reported))
+    file = slip.line_in or slip.file
+    assert reported[0].place == f"{folder}/{file}:{line_of(folder / file, slip.line)}"
+    assert slip.says in reported[0].what + " " + reported[0].next_step
+    assert reported[0].next_step
+    assert not re.search(r"Input should|Extra inputs|Field required|validat|Tag|NoneType|pydantic", str(reported[0]))
+
+
+def test_every_fault_of_a_pack_is_reported_at_once(tmp_path: Path) -> None:
+    folder = copy_of_phase_1(tmp_path)
+    put(folder / P, "value: 15%", "value: 15")
+    put(folder / P, "- from: 2013-04-01", "- from: 2011-04-01")
+    put(folder / E, "name: enrolment", "name: enrollment")
+    put(folder / R, "less_than: result_suspensions", "less_than: result_suspension")
+    put(folder / R, "    turned_around: true\n", "")
+    put(folder / T, "family_cap: family_cap", "family_cap: near_sessions")
+    put(folder / F, "kind: unverified_rule", "kind: unverified")
+    assert {fault.code for fault in faults_of(folder)} == {"E208", "E215", "E209", "E211", "E205", "E212", "E207"}
+
+
+def test_faults_of_the_text_of_several_files_are_reported_together(tmp_path: Path) -> None:
+    folder = copy_of_phase_1(tmp_path)
+    put(folder / P, "value: 15%", "value: 0.15")
+    put(folder / E, "        is: true", "        is: on")
+    put(folder / T, "until: 2015-03-31}", "until: 2015-03-31")
+    assert sorted(fault.code for fault in faults_of(folder)) == ["E202", "E204", "E204"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"- a\n- list\n", b"\xff\xfe", b"[" * 3000, b"a: 1\n---\nb: 2\n", b"a: \x07\n"]
+)
+def test_a_file_that_holds_no_keys_is_a_fault_and_no_traceback(content: bytes, tmp_path: Path) -> None:
+    folder = copy_of_phase_1(tmp_path)
+    (folder / "more.yaml").write_bytes(content)
+    assert {fault.code for fault in faults_of(folder)} == {"E202"}
+
+
+def test_a_section_that_is_missing_is_one_fault(tmp_path: Path) -> None:
+    folder = copy_of_phase_1(tmp_path)
+    (folder / F).unlink()
+    assert [(fault.code, fault.what) for fault in faults_of(folder)] == [("E205", "'flags' is missing in the pack")]
+
+
+@pytest.mark.parametrize("value", ["3", "[a]", "text", "{}", "true"])
+def test_a_section_or_item_of_the_wrong_shape_is_a_fault_and_no_traceback(value: str, tmp_path: Path) -> None:
+    for file, old in (
+        (T, "  engaged: {from: 2012-04-01, until: 2015-03-31}"),
+        (R, "      measure: {name: asb_incidents, last_months: asb_result_months}"),
+    ):
+        folder = copy_of_phase_1(tmp_path / f"{file}")
+        put(folder / file, old, f"{old.split(':')[0]}: {value}")
+        assert faults_of(folder)
+    folder = copy_of_phase_1(tmp_path / "whole")
+    (folder / F).write_text(f"flags: {value}\n")
+    assert faults_of(folder) or value == "{}"
