@@ -14,8 +14,7 @@ from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -306,20 +305,18 @@ def _fault(error: Any, lines: dict[str, int]) -> Fault:
 
 def _known_keys(key: tuple[str | int, ...]) -> list[str]:
     """The keys that the part of the file at `key` may have."""
-    model: Any = WorkspaceFile
+    model: type[BaseModel] = WorkspaceFile
     for step in key:
-        if isinstance(model, type) and issubclass(model, BaseModel):
-            named = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
-            model = _inside(named.get(str(step)))
+        fields = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+        # The name of a source and the number of a term are no fields: they stay in the same model.
+        model = _inside(fields[str(step)]) if str(step) in fields else model
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _inside(annotation: Any) -> Any:
-    """The model inside `X | None`, `tuple[X, ...]` or `dict[str, X]`."""
-    if get_origin(annotation) in (tuple, dict, Union, UnionType):
-        inner = [each for each in map(_inside, get_args(annotation)) if isinstance(each, type)]
-        return next((each for each in inner if issubclass(each, BaseModel)), annotation)
-    return annotation
+    """The model of `X`, `X | None`, `tuple[X, ...]` or `dict[str, X]`."""
+    models = (each for each in (annotation, *get_args(annotation)) if isinstance(each, type))
+    return next(each for each in models if issubclass(each, BaseModel))
 
 
 def _place(key: Sequence[str | int], lines: dict[str, int]) -> str:
