@@ -102,7 +102,7 @@ def decide(facts: Facts, rules: Rules) -> pl.DataFrame:
     judged = judged.with_columns(
         **{
             f"flags {name}": pl.concat_list(
-                pl.when(pl.Series(raised)).then(pl.lit(flag)) for flag, raised in sorted(of_route.items())
+                pl.when(pl.Series(raised)).then(pl.lit(flag)) for flag, raised in of_route.items()
             )
             .list.drop_nulls()
             .list.join(";")

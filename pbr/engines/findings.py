@@ -3,7 +3,8 @@
 `FINDINGS` columns: `family_id`, `part` (`eligibility`, `result`, `route`), `item` (the criterion's or route's id),
 `subject_id` (empty for the family), `verdict`, `value` and `baseline` (exact: `57/380`, `3`, `true`; empty when null or
 when the criterion is made of several tests), `reason` (codes of the parts that share an `unknown` or `not_applicable`,
-joined with `;`), `flags` (on route rows, sorted, joined with `;`), `decision_id`. All are text and none is null; rows
+joined with `;`), `flags` (on route rows, in the pack's order,
+joined with `;`), `decision_id`. All are text and none is null; rows
 are sorted by the first four, by code point.
 """
 

@@ -275,7 +275,7 @@ def _flags(name: str, route: Judgement, family: Family, rules: Rules) -> tuple[s
                 is_raised = route.unverified
         if is_raised:
             raised.append(flag_id)
-    return tuple(sorted(raised))
+    return tuple(raised)
 
 
 def _moves(flag: NearThresholdFlag, node: Expression, family: Family, rules: Rules) -> Iterator[Family]:

@@ -43,8 +43,8 @@ def attach(extracts: Mapping[str, Extract]) -> Evidence:
         if table in FAMILY_TABLES:
             records[table] = extract.accepted.with_columns(possible=pl.lit(False))
             continue
-        of_accepted = link(table, extract.accepted.lazy(), people.lazy())
-        of_rejected = link(table, extract.rejected.lazy(), people.lazy())
+        of_accepted = link(table, extract.accepted, people)
+        of_rejected = link(table, extract.rejected, people)
         linked = _about_people(extract, of_accepted)
         broken = _broken(table, linked, born)
         sound = linked.join(broken, on="record_id", how="anti")

@@ -18,6 +18,8 @@ agreed, never their values."""
 
 IDENTIFIERS = ("upn", "nino", "nhs_number", "pnc_id")
 NAME_KEY = ("surname", "forename", "date_of_birth", "postcode")
+IDENTITY = ("person_id", *IDENTIFIERS, *NAME_KEY)
+"""What the passes read of a record; what else identifies somebody is for passes to come."""
 
 
 def plain(column: str) -> pl.Expr:
@@ -31,53 +33,54 @@ def plain(column: str) -> pl.Expr:
     )
 
 
-def link(table: str, records: pl.LazyFrame, people: pl.LazyFrame) -> pl.DataFrame:
+def link(table: str, records: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
     """Links of one table's records, sorted by record and person; a record about nobody known has none.
 
     `records`: `record_id` and the identity columns; `people`: the identity columns, several rows a person where their
     details were recorded more than once.
     """
-    keyed = records.select(
-        "record_id", *IDENTIFIERS, theirs=_squeezed("person_id"), name_key=_name_key()
-    ).collect()
-    known = people.select(
-        "person_id", *IDENTIFIERS, theirs=_squeezed("person_id"), name_key=_name_key()
-    ).collect()
+    # Many records give the same details of the same person: each set of details is linked once.
+    details = records.select("record_id", *IDENTITY).group_by(IDENTITY).agg("record_id").with_row_index("nth")
+    keyed = details.select("nth", *IDENTIFIERS, *NAME_KEY, theirs=_squeezed("person_id"))
+    known = people.select("person_id", *IDENTIFIERS, *NAME_KEY, theirs=_squeezed("person_id"))
 
     by_person_id = _agreeing(keyed, known, "theirs", "person_id")
-    left = keyed.join(by_person_id, on="record_id", how="anti")
+    left = keyed.join(by_person_id, on="nth", how="anti")
     by_identifier = (
         pl.concat([_agreeing(left, known, identifier, identifier) for identifier in IDENTIFIERS])
-        .group_by("record_id", "person_id")
+        .group_by("nth", "person_id")
         .agg(pl.col("key").unique().sort().str.join("+"), pl.col("foreign_id").any())
     )
-    left = left.join(by_identifier, on="record_id", how="anti").filter(pl.col("theirs").is_null())
-    by_name = _agreeing(left, known, "name_key", "+".join(NAME_KEY))
+    left = left.join(by_identifier, on="nth", how="anti").filter(pl.col("theirs").is_null())
+    named, names = (frame.with_columns(name_key=_name_key()) for frame in (left, known))
+    by_name = _agreeing(named, names, "name_key", "+".join(NAME_KEY))
     found = pl.concat(
         [
-            by_person_id.with_columns(pl.lit("person_id").alias("pass"), foreign_id=False),
-            by_identifier.with_columns(pl.lit("identifier").alias("pass")),
-            by_name.with_columns(pl.lit("name").alias("pass")),
+            frame.with_columns(pl.lit(name).alias("pass"))
+            for name, frame in (("person_id", by_person_id), ("identifier", by_identifier), ("name", by_name))
         ],
         how="diagonal",
     )
-    alone = (pl.len().over("record_id") == 1) & ~pl.col("foreign_id")
+    # Whoever fits alone is the person, unless the record also names a person id that nobody has.
+    alone = (pl.len().over("nth") == 1) & (~pl.col("foreign_id") | (pl.col("pass") == "person_id"))
     return (
         found.with_columns(
             status=pl.when(alone).then(pl.lit("confirmed")).otherwise(pl.lit("possible")), table=pl.lit(table)
         )
+        .join(details.select("nth", "record_id"), on="nth")
+        .explode("record_id")
         .select(LINKS.names())
         .sort("record_id", "person_id")
     )
 
 
 def _agreeing(records: pl.DataFrame, people: pl.DataFrame, column: str, key: str) -> pl.DataFrame:
-    """Pairs of record and person that agree on a column. `foreign_id`: the record names a person id of nobody known."""
+    """Pairs of details and person that agree on a column. `foreign_id`: the details name a person id."""
     return (
         records.filter(pl.col(column).is_not_null())
-        .select("record_id", column, foreign_id=pl.col("theirs").is_not_null())
+        .select("nth", column, foreign_id=pl.col("theirs").is_not_null())
         .join(people.select("person_id", column).drop_nulls().unique(), on=column)
-        .select("record_id", "person_id", "foreign_id", key=pl.lit(key))
+        .select("nth", "person_id", "foreign_id", key=pl.lit(key))
     )
 
 

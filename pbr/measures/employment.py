@@ -8,7 +8,7 @@ from __future__ import annotations
 import polars as pl
 
 from pbr.linkage import Evidence
-from pbr.measures.reading import covered, day, fact, window, within
+from pbr.measures.reading import covered, day, fact, tally, window, within
 from pbr.rulebook.measures import (
     EmploymentMeasure,
     LongestRunInWork,
@@ -29,12 +29,11 @@ def measure(
     """Facts of people: `family_id`, `subject_id` and one struct column a key. `people` as of `subjects.members`."""
     coverage = evidence.coverage.get("employment")
     one_day = pl.duration(days=1)
-    spells = _spells(people, evidence, rules)
+    spells = _spells(people, evidence, rules).collect().lazy()
     frame, facts = people.lazy(), {}
-    counted = {key: call for key, call in calls.items() if not isinstance(call, WeeksInWork | LongestRunInWork)}
-    tallies = spells.group_by(ONE_ADULT).agg([_counted(key, _counts(call, rules)) for key, call in counted.items()])
-    frame = frame.join(tallies, on=ONE_ADULT, how="left")
     for key, call in calls.items():
+        if not isinstance(call, WeeksInWork | LongestRunInWork):
+            frame = frame.join(tally(spells.filter(_counts(call, rules)), ONE_ADULT, key), on=ONE_ADULT, how="left")
         match call:
             case OutOfWorkBenefit() | OnProvision():
                 when = day(call.on, rules.on)
@@ -73,6 +72,7 @@ def _spells(people: pl.DataFrame, evidence: Evidence, rules: Rules) -> pl.LazyFr
         .select(*ONE_ADULT, "engaged_on")
         .join(records.select(*columns).rename({"person_id": "subject_id"}), on="subject_id")
         .filter(pl.col("starts_on") < rules.on)
+        .sort("record_id")
     )
 
 
@@ -87,16 +87,7 @@ def _counts(call: EmploymentMeasure, rules: Rules) -> pl.Expr:
             kind, timely = "provision", within("starts_on", *window(call, rules))
         case _:
             raise TypeError(type(call).__name__)
-    return (pl.col("kind") == kind) & pl.col("code").is_in(rules.codes(call.codes)) & timely
-
-
-def _counted(key: str, counts: pl.Expr) -> pl.Expr:
-    counts = counts.fill_null(False)
-    return pl.struct(
-        count=counts.sum().cast(pl.Int64),
-        possible=(counts & pl.col("possible")).any(),
-        records=pl.col("record_id").filter(counts).unique().sort().implode(),
-    ).alias(key)
+    return (pl.col("kind") == kind) & pl.col("code").is_in(rules.codes(call.codes)).fill_null(False) & timely
 
 
 def _work_window(call: WeeksInWork | LongestRunInWork, rules: Rules) -> tuple[pl.Expr, pl.Expr]:
@@ -119,20 +110,18 @@ def _worked(key: str, spells: pl.LazyFrame, start: pl.Expr, end: pl.Expr) -> pl.
     )
     worked_until = pl.col("last").cum_max().shift(1).over(ONE_ADULT)
     breaks = (pl.col("first") > worked_until + pl.duration(days=1)).fill_null(True)
-    runs = (
-        clipped.with_columns(run=breaks.cum_sum().over(ONE_ADULT))
-        .group_by(*ONE_ADULT, "run")
-        .agg(
-            days=(pl.col("last").max() - pl.col("first").min()).dt.total_days() + 1,
-            possible=pl.col("possible").any(),
-            records=pl.col("record_id"),
-        )
+    runs = clipped.with_columns(run=breaks.cum_sum().over(ONE_ADULT))
+    by_run = runs.group_by(*ONE_ADULT, "run").agg(
+        days=(pl.col("last").max() - pl.col("first").min()).dt.total_days() + 1
     )
-    return runs.group_by(ONE_ADULT).agg(
+    days = by_run.group_by(ONE_ADULT).agg(days=pl.col("days").sum(), longest=pl.col("days").max())
+    cited = tally(clipped.sort("record_id"), ONE_ADULT, "spells")
+    return days.join(cited, on=ONE_ADULT).select(
+        *ONE_ADULT,
         pl.struct(
-            days=pl.col("days").sum(),
-            longest=pl.col("days").max(),
-            possible=pl.col("possible").any(),
-            records=pl.col("records").explode().unique().sort().implode(),
-        ).alias(key)
+            "days",
+            "longest",
+            pl.col("spells").struct.field("possible"),
+            pl.col("spells").struct.field("records"),
+        ).alias(key),
     )

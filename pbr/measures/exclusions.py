@@ -10,7 +10,7 @@ import polars as pl
 
 from pbr.linkage import Evidence
 from pbr.measures.calendar import Calendar
-from pbr.measures.reading import fact
+from pbr.measures.reading import fact, tally
 from pbr.measures.subjects import school_terms
 from pbr.rulebook.measures import PermanentExclusions, Suspensions, TermMeasure
 from pbr.rulebook.rules import Rules
@@ -35,18 +35,20 @@ def measure(
         .agg(pl.col("start").min(), covered=covered.all(), until=pl.col("until").max())
     )
     frame = people.lazy().join(spans, on=one_child, how="left")
-    if "exclusions" in evidence.records:
-        events = evidence.records["exclusions"].lazy().rename({"person_id": "subject_id"})
-        counted = (
-            spans.join(events.filter(pl.col("starts_on") < rules.on), on="subject_id")
-            .filter(pl.col("starts_on").is_between("start", "until"))
-            .group_by(one_child)
-            .agg([_counted(key, COUNTED[type(call)]) for key, call in calls.items()])
-        )
+    columns = {
+        "person_id": pl.String, "kind": pl.String, "starts_on": pl.Date, "record_id": pl.String, "possible": pl.Boolean
+    }  # fmt: skip
+    records = evidence.records.get("exclusions", pl.DataFrame(schema=columns)).lazy().select(*columns)
+    events = (
+        records.rename({"person_id": "subject_id"})
+        .filter(pl.col("starts_on") < rules.on)
+        .join(spans, on="subject_id")
+        .filter(pl.col("starts_on").is_between("start", "until"))
+        .sort("record_id")
+    )
+    for key, call in calls.items():
+        counted = tally(events.filter(pl.col("kind") == COUNTED[type(call)]), one_child, key)
         frame = frame.join(counted, on=one_child, how="left")
-    else:
-        nothing = pl.lit(None, pl.Struct({"count": pl.Int64, "possible": pl.Boolean, "records": pl.List(pl.String)}))
-        frame = frame.with_columns(nothing.alias(key) for key in calls)
     facts = {
         key: fact(
             call,
@@ -60,11 +62,3 @@ def measure(
     }
     return frame.select(*one_child, **facts).collect()
 
-
-def _counted(key: str, kind: str) -> pl.Expr:
-    is_kind = pl.col("kind") == kind
-    return pl.struct(
-        count=is_kind.sum().cast(pl.Int64),
-        possible=(is_kind & pl.col("possible")).any(),
-        records=pl.col("record_id").filter(is_kind).sort().implode(),
-    ).alias(key)

@@ -27,7 +27,7 @@ from pbr.rulebook.measures import (
     TermMeasure,
     UnauthorisedAbsence,
 )
-from pbr.rulebook.rules import Role, Rules
+from pbr.rulebook.rules import Rules
 
 ONE_MEMBER = ["family_id", "subject_id"]
 
@@ -56,10 +56,13 @@ def measure(evidence: Evidence, rules: Rules, calendar: Calendar) -> Measured:
 
     term_records, differing = attendance.term_records(evidence, calendar)
     of_members = members.select(*ONE_MEMBER, *[role.key for role in rules.roles])
-    for (roles, kind, _), calls in _together(rules).items():
-        people = members.filter(pl.any_horizontal(role.key for role in roles))
+    for (kind, _), calls in _together(rules).items():
+        holders = {key: pl.any_horizontal(role.key for role in rules.member_measures[key][1]) for key in calls}
+        people = members.filter(pl.any_horizontal(holders.values()))
         frame = _READERS[kind](calls, people, evidence, term_records, rules, calendar)
-        of_members = of_members.join(frame, on=ONE_MEMBER, how="left", maintain_order="left")
+        of_members = of_members.join(frame, on=ONE_MEMBER, how="left", maintain_order="left").with_columns(
+            pl.when(holds).then(pl.col(key)).alias(key) for key, holds in holders.items()
+        )
     facts = Facts(
         as_of=rules.on,
         families=of_families.select("family_id", "engaged_on", *rules.family_measures),
@@ -72,16 +75,13 @@ def _named(measures: dict[str, Any], *kinds: type[MeasureNode]) -> dict[str, Any
     return {key: measure for key, measure in measures.items() if isinstance(measure, kinds)}
 
 
-_Group = tuple[tuple[Role, ...], str, tuple[str, ...]]
-
-
-def _together(rules: Rules) -> dict[_Group, dict[str, Any]]:
-    """Members' measures that are read in one go: of one kind of evidence, for the same people, over the same terms."""
-    groups: dict[_Group, dict[str, Any]] = {}
-    for key, (call, roles) in rules.member_measures.items():
+def _together(rules: Rules) -> dict[tuple[str, tuple[str, ...]], dict[str, Any]]:
+    """Members' measures that are read in one go: of one kind of evidence, over the same terms."""
+    groups: dict[tuple[str, tuple[str, ...]], dict[str, Any]] = {}
+    for key, (call, _) in rules.member_measures.items():
         kind = next(kind for kind, measures in _KINDS.items() if isinstance(call, tuple(measures)))
         terms = (call.last_terms, call.at) if isinstance(call, TermMeasure) else ()
-        groups.setdefault((roles, kind, terms), {})[key] = call
+        groups.setdefault((kind, terms), {})[key] = call
     return groups
 
 

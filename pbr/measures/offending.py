@@ -9,7 +9,7 @@ import polars as pl
 
 from pbr.linkage import Evidence
 from pbr.measures.calendar import birthday
-from pbr.measures.reading import covered, fact, window, within
+from pbr.measures.reading import covered, fact, tally, window, within
 from pbr.measures.subjects import is_member_on
 from pbr.rulebook.measures import AdultOffences, AsbIncidents, OffendingMeasure
 from pbr.rulebook.rules import Rules
@@ -21,16 +21,10 @@ def measure(
     """Facts of families: `family_id` and one struct column a key. `families` has the columns of `subjects.families`."""
     coverage = evidence.coverage.get("offending")
     frame = families.lazy()
-    if "offending" in evidence.records and calls:
-        counted = (
-            _events(families, evidence, rules)
-            .group_by("family_id")
-            .agg([_counted(key, _counts(call, rules)) for key, call in calls.items()])
-        )
+    events = _events(families, evidence, rules).collect().lazy()
+    for key, call in calls.items():
+        counted = tally(events.filter(_counts(call, rules)), ["family_id"], key)
         frame = frame.join(counted, on="family_id", how="left")
-    else:
-        nothing = pl.lit(None, pl.Struct({"count": pl.Int64, "possible": pl.Boolean, "records": pl.List(pl.String)}))
-        frame = frame.with_columns(nothing.alias(key) for key in calls)
     facts = {
         key: fact(
             call,
@@ -52,15 +46,26 @@ def _events(families: pl.DataFrame, evidence: Evidence, rules: Rules) -> pl.Lazy
         .select("family_id", "person_id", here_now=pl.lit(True))
         .unique()
     )
+    columns = {
+        "person_id": pl.String,
+        "kind": pl.String,
+        "occurred_on": pl.Date,
+        "record_id": pl.String,
+        "possible": pl.Boolean,
+    }
+    records = evidence.records.get("offending", pl.DataFrame(schema=columns))
     return (
-        evidence.records["offending"]
-        .lazy()
+        records.lazy()
+        .select(*columns)
         .filter(pl.col("occurred_on") < rules.on)
         .join(memberships, on="person_id")
         .filter(is_member_on(pl.col("occurred_on")))
         .join(families.lazy().select("family_id", "engaged_on"), on="family_id")
         .join(here_now, on=["family_id", "person_id"], how="left")
         .with_columns(minor=birthday(18) > pl.col("occurred_on"), departed=pl.col("here_now").is_null())
+        # A record that may be about two of the family's members is one event of the family all the same.
+        .sort("record_id", "person_id")
+        .unique(["family_id", "record_id", "minor", "departed"], keep="first", maintain_order=True)
     )
 
 
@@ -77,10 +82,3 @@ def _counts(call: OffendingMeasure, rules: Rules) -> pl.Expr:
     counts = what & within("occurred_on", *window(call, rules))
     return counts & pl.col("departed") if call.by_departed else counts
 
-
-def _counted(key: str, counts: pl.Expr) -> pl.Expr:
-    return pl.struct(
-        count=counts.sum().cast(pl.Int64),
-        possible=(counts & pl.col("possible")).any(),
-        records=pl.col("record_id").filter(counts).unique().sort().implode(),
-    ).alias(key)

@@ -14,11 +14,13 @@ import polars as pl
 
 from pbr.linkage import Coverage
 from pbr.measures.facts import fact_type
-from pbr.rulebook.measures import MeasureNode, OffendingMeasure, WindowMeasure
+from pbr.rulebook.measures import MEASURES, MeasureNode, OffendingMeasure, WindowMeasure
 from pbr.rulebook.rules import Rules
 from pbr.values import Window
 
 ENGAGED = pl.col("engaged_on")
+DOUBTABLE = tuple(sorted({"members", *(source for measure in MEASURES.values() for source in measure.sources)}))
+"""The tables of which a quarantined row makes measures unknown."""
 
 
 def day(on: str, as_of: date) -> pl.Expr:
@@ -49,12 +51,31 @@ def covered(coverage: Coverage | None, start: pl.Expr, end: pl.Expr) -> pl.Expr:
 
 
 def doubted(measure: MeasureNode) -> pl.Expr:
-    """Whether a quarantined row that the measure rests on is about the subject; `doubts` is a list of tables.
+    """Whether a quarantined row that the measure rests on is about the subject; the frame has `with_doubts`' columns.
 
     Events of a family are those of its members, so they rest on the members' table too.
     """
     tables = {*measure.sources, *(("members",) if isinstance(measure, OffendingMeasure) else ())}
-    return pl.any_horizontal([pl.col("doubts").list.contains(table) for table in sorted(tables)] or [pl.lit(False)])
+    return pl.any_horizontal([pl.col(f"doubt {table}") for table in sorted(tables)] or [pl.lit(False)])
+
+
+def with_doubts(subjects: pl.DataFrame, doubts: pl.DataFrame, on: str) -> pl.DataFrame:
+    """The subjects with a boolean column `doubt <table>` for every table; `doubts` has `table` and the key `on`."""
+    for table in DOUBTABLE:
+        about = doubts.filter(pl.col("table") == table)[on]
+        subjects = subjects.with_columns(pl.col(on).is_in(about.implode()).alias(f"doubt {table}"))
+    return subjects
+
+
+def tally(events: pl.LazyFrame, by: list[str], key: str) -> pl.LazyFrame:
+    """Events by subject, one struct column: how many (`count`), whether any is only `possible`, and their `records`.
+
+    `events` are sorted by record id, so that the records are.
+    """
+    counted = events.group_by(by).agg(
+        count=pl.len().cast(pl.Int64), possible=pl.col("possible").any(), records=pl.col("record_id")
+    )
+    return counted.select(*by, pl.struct("count", "possible", "records").alias(key))
 
 
 def fact(

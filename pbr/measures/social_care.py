@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from pbr.linkage import Evidence
-from pbr.measures.reading import covered, day, fact
+from pbr.measures.reading import covered, day, fact, tally
 from pbr.rulebook.measures import OpenSocialCare
 from pbr.rulebook.rules import Rules
 
@@ -22,16 +22,14 @@ def measure(calls: dict[str, OpenSocialCare], people: pl.DataFrame, evidence: Ev
         .select("family_id", "subject_id", "engaged_on")
         .join(records.select(*columns).rename({"person_id": "subject_id"}), on="subject_id")
         .filter(pl.col("starts_on") < rules.on)
+        .sort("record_id")
     )
     frame, facts = people.lazy(), {}
     for key, call in calls.items():
         when = day(call.on, rules.on)
         is_open = (pl.col("starts_on") <= when) & (pl.col("ends_on").is_null() | (pl.col("ends_on") >= when))
-        found = (
-            spells.filter(is_open & pl.col("kind").is_in(rules.codes(call.kinds)))
-            .group_by("family_id", "subject_id")
-            .agg(pl.struct(possible=pl.col("possible").any(), records=pl.col("record_id").unique().sort().implode()).alias(key))
-        )
+        of_kind = spells.filter(is_open & pl.col("kind").is_in(rules.codes(call.kinds)))
+        found = tally(of_kind, ["family_id", "subject_id"], key)
         frame = frame.join(found, on=["family_id", "subject_id"], how="left")
         facts[key] = fact(
             call,

@@ -10,7 +10,7 @@ import polars as pl
 
 from pbr.linkage import Evidence
 from pbr.measures.calendar import Calendar, birthday, of_school_age
-from pbr.measures.reading import day
+from pbr.measures.reading import DOUBTABLE, day, with_doubts
 from pbr.rulebook.rules import Role, Rules
 
 
@@ -22,21 +22,17 @@ def is_member_on(when: pl.Expr) -> pl.Expr:
 
 
 def families(evidence: Evidence, rules: Rules) -> pl.DataFrame:
-    """The families engaged before the as-of date: `family_id`, `engaged_on`, their dates, `record_id`, `doubts`."""
-    doubts = evidence.doubtful_families.group_by("family_id").agg(doubts=pl.col("table"))
-    return (
-        evidence.families.filter(pl.col("engaged_on") < rules.on)
-        .select("family_id", "engaged_on", "closed_on", "assessed_on", "planned_on", "record_id")
-        .join(doubts, on="family_id", how="left")
-        .with_columns(pl.col("doubts").fill_null([]))
-        .sort("family_id")
+    """The families engaged before the as-of date: `family_id`, `engaged_on`, their dates, `record_id`, their doubts."""
+    decided = evidence.families.filter(pl.col("engaged_on") < rules.on).select(
+        "family_id", "engaged_on", "closed_on", "assessed_on", "planned_on", "record_id"
     )
+    return with_doubts(decided, evidence.doubtful_families, "family_id").sort("family_id")
 
 
 def members(evidence: Evidence, rules: Rules, calendar: Calendar, of: pl.DataFrame) -> pl.DataFrame:
     """The people who hold a role in a decided family.
 
-    Columns `family_id`, `subject_id`, `date_of_birth`, `engaged_on`, `doubts`, one boolean a role key, sorted. Somebody
+    Columns `family_id`, `subject_id`, `date_of_birth`, `engaged_on`, doubts, one boolean a role key, sorted. Somebody
     whose own row is quarantined holds every role that the readable part of it allows, and all their facts are in doubt.
     """
     engaged = of.select("family_id", "engaged_on")
@@ -57,16 +53,14 @@ def members(evidence: Evidence, rules: Rules, calendar: Calendar, of: pl.DataFra
         )
         .filter(pl.col("on_engagement") | pl.col("on_as_of"))
     )
-    doubts = evidence.doubtful_people.group_by(subject_id="person_id").agg(doubts=pl.col("table"))
-    everything = sorted({source for measure, _ in rules.member_measures.values() for source in measure.sources})
-    people = people.join(doubts, on="subject_id", how="left").with_columns(
-        doubts=pl.when("suspect").then(pl.lit(everything)).otherwise(pl.col("doubts").fill_null([]))
-    )
+    people = with_doubts(people, evidence.doubtful_people.rename({"person_id": "subject_id"}), "subject_id")
+    people = people.with_columns(pl.col(f"doubt {table}") | pl.col("suspect") for table in DOUBTABLE)
     for role in rules.roles:
         people = _with_role(people, role, rules, calendar)
     keys = [role.key for role in rules.roles]
     holds_one = pl.any_horizontal(keys) if keys else pl.lit(False)
-    columns = ["family_id", "subject_id", "date_of_birth", "engaged_on", "doubts", *keys]
+    doubts = [f"doubt {table}" for table in DOUBTABLE]
+    columns = ["family_id", "subject_id", "date_of_birth", "engaged_on", *doubts, *keys]
     return people.filter(holds_one).select(columns).sort("family_id", "subject_id")
 
 
