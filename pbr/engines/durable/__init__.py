@@ -16,7 +16,7 @@ import polars as pl
 
 from pbr.engines.durable.clauses import Reading
 from pbr.engines.durable.derivation import Derivation, Family, Firing, Subject
-from pbr.engines.durable.program import FAMILY, Program, Question
+from pbr.engines.durable.program import FAMILY, Program, Question, compiled
 from pbr.engines.durable.ruleset import available
 from pbr.engines.findings import ORDER, SCHEMA
 from pbr.errors import Fault, Faults
@@ -63,7 +63,7 @@ def derive(facts: Facts, rules: Rules, family_id: str) -> list[Firing]:
 
 def _program(rules: Rules) -> Program:
     if rules not in _programs:
-        _programs[rules] = Program(rules)
+        _programs[rules] = compiled(rules)
     return _programs[rules]
 
 
@@ -103,7 +103,7 @@ def _flags(program: Program, derivation: Derivation) -> dict[str, list[str]]:
     """The flags raised on each route."""
     (itself, *_) = derivation.family.subjects
     raised: dict[str, list[str]] = {route: [] for route in program.routes}
-    for name, flag in program.rules.pack.flags.items():
+    for name, flag in program.flags.items():
         if isinstance(flag, ConditionFlag):
             when, unless = program.conditions[name]
             holds = when is None or derivation.verdict(when, itself) is Verdict.MET

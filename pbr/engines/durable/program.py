@@ -8,10 +8,10 @@ sheet, one kind of fact that answers them together, since a fact asserted costs 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
+from itertools import count, groupby
 
 from pbr.engines.durable import clauses
 from pbr.engines.durable.clauses import Clause, Name, TestClause
@@ -26,6 +26,7 @@ from pbr.rulebook.model import (
     CriterionRef,
     Every,
     Expression,
+    Flag,
     NearThresholdFlag,
     ReducedBy,
     Some,
@@ -99,59 +100,101 @@ class Movable:
     """A fact that `near_threshold` moves by a step: the tests that read it, and the routes that each leads to."""
 
     key: str
-    of_family: bool
     step: int
     readers: tuple[tuple[Question, frozenset[str]], ...]
 
 
+@dataclass(frozen=True)
 class Program:
-    """What a pack becomes. Raises Faults (E421 to E424) where durable-rules is not there or cannot hold the pack."""
+    """What a pack becomes.
+
+    `labels` says in words what each field of a fact holds; `answers`, what it means that a rule fires. `conditions` are
+    each condition flag's `when` and `unless`; `movable`, the facts that each `near_threshold` flag moves.
+    """
+
+    items: tuple[Item, ...]
+    routes: Mapping[str, Question]
+    flags: Mapping[str, Flag]
+    conditions: Mapping[str, tuple[Question | None, Question | None]]
+    movable: Mapping[str, tuple[Movable, ...]]
+    sheets: tuple[Sheet, ...]
+    kinds: Mapping[Question, str]
+    parents: Mapping[Question, list[Question]]
+    labels: Mapping[str, str]
+    answers: Mapping[str, tuple[Question, Verdict]]
+    ruleset: Ruleset
+
+
+def compiled(rules: Rules) -> Program:
+    """A pack's program on its day. Raises Faults (E421 to E424) where durable-rules is not there or cannot hold it."""
+    pack = rules.pack
+    compilation = _Compilation(rules)
+    items = compilation.criteria()
+    routes = compilation.routes()
+    conditions = compilation.conditions()
+    sheets = tuple(_sheets(compilation.parents))
+    answers: dict[str, tuple[Question, Verdict]] = {}
+    conditions_of: dict[str, tuple[str, tuple[Condition, ...]]] = {}
+    for sheet in sheets:
+        for question in sheet.questions:
+            for verdict, met in question.clause.conditions:
+                name = f"r{len(answers)}"
+                answers[name] = question, verdict
+                conditions_of[name] = sheet.kind, met
+    return Program(
+        items=(*items, *(Item("route", name, question) for name, question in routes.items())),
+        routes=routes,
+        flags=pack.flags,
+        conditions=conditions,
+        movable={
+            name: tuple(_movable(flag, routes, rules))
+            for name, flag in pack.flags.items()
+            if isinstance(flag, NearThresholdFlag)
+        },
+        sheets=sheets,
+        kinds={question: sheet.kind for sheet in sheets for question in sheet.questions},
+        parents=compilation.parents,
+        labels=compilation.labels,
+        answers=answers,
+        ruleset=Ruleset(f"{pack.id}@{rules.digest[:12]}@{rules.on}", conditions_of),
+    )
+
+
+class _Compilation:
+    """Questions in the making: `parents` gives each question those that read its verdict."""
 
     def __init__(self, rules: Rules) -> None:
-        pack = rules.pack
         self.rules = rules
-        self.place = f"pack {pack.id}"
-        self.labels: dict[str, str] = {}
-        """What each field of a fact holds, in words."""
         self.parents: dict[Question, list[Question]] = {}
+        self.labels: dict[str, str] = {}
         self._criteria: dict[str, Question] = {}
         self._names: dict[str, str] = {}
-        groups = (("eligibility", pack.eligibility), ("result", pack.results))
-        items = [Item(part, name, self._criterion(name)) for part, group in groups for name in group]
-        routes = [
-            Item("route", name, self._top(route.test, f"route/{name}", name)) for name, route in pack.routes.items()
-        ]
-        self.items = (*items, *routes)
-        self.routes = {item.name: item.question for item in routes}
-        self.conditions = {
-            name: tuple(
-                None if test is None else self._top(test, f"flag/{name}.{key}", name)
-                for key, test in (("when", flag.when), ("unless", flag.unless))
+
+    def criteria(self) -> list[Item]:
+        groups = (("eligibility", self.rules.pack.eligibility), ("result", self.rules.pack.results))
+        return [Item(part, name, self._criterion(name)) for part, group in groups for name in group]
+
+    def routes(self) -> dict[str, Question]:
+        return {name: self._top(route.test, f"route/{name}") for name, route in self.rules.pack.routes.items()}
+
+    def conditions(self) -> dict[str, tuple[Question | None, Question | None]]:
+        return {
+            name: (
+                None if flag.when is None else self._top(flag.when, f"flag/{name}.when"),
+                None if flag.unless is None else self._top(flag.unless, f"flag/{name}.unless"),
             )
-            for name, flag in pack.flags.items()
+            for name, flag in self.rules.pack.flags.items()
             if isinstance(flag, ConditionFlag)
         }
-        """Each condition flag's `when` and `unless`."""
-        self.sheets = tuple(self._sheets())
-        self.kinds = {question: sheet.kind for sheet in self.sheets for question in sheet.questions}
-        self.movable = {
-            name: tuple(self._movable(flag)) for name, flag in pack.flags.items() if isinstance(flag, NearThresholdFlag)
-        }
-        """The facts that each `near_threshold` flag moves."""
-        self.answers: dict[str, tuple[Question, Verdict]] = {}
-        """What it means that a rule fires."""
-        self.ruleset = Ruleset(f"{pack.id}@{rules.digest[:12]}@{rules.on}", dict(self._ruleset()))
-
-    # ---------------------------------------------------------------------------------------------------- questions
 
     def _criterion(self, name: str) -> Question:
         if name not in self._criteria:
             pack = self.rules.pack
             part, group = ("result", pack.results) if name in pack.results else ("eligibility", pack.eligibility)
-            self._criteria[name] = self._top(group[name].test, f"{part}/{name}", name)
+            self._criteria[name] = self._top(group[name].test, f"{part}/{name}")
         return self._criteria[name]
 
-    def _top(self, node: Expression, path: str, name: str) -> Question:
+    def _top(self, node: Expression, path: str) -> Question:
         """A criterion's, route's or flag's own question, also where it is only another criterion by name."""
         question = self._ask(node, FAMILY, path)
         if not isinstance(node, CriterionRef):
@@ -216,75 +259,67 @@ class Program:
 
         return name
 
-    # ------------------------------------------------------------------------------------------------------- sheets
 
-    def _sheets(self) -> Iterator[Sheet]:
-        def place(question: Question) -> tuple[int, str]:
-            return question.level, question.scope
+def _sheets(questions: Iterable[Question]) -> Iterator[Sheet]:
+    """The questions by level and by whom they are about, in as many sheets as durable-rules needs."""
 
-        kinds = 0
-        for (_, scope), group in groupby(sorted(self.parents, key=place), key=place):
-            for questions in self._within_bounds(group):
-                yield Sheet(f"k{kinds}", scope, questions)
-                kinds += 1
+    def place(question: Question) -> tuple[int, str]:
+        return question.level, question.scope
 
-    def _within_bounds(self, questions: Iterable[Question]) -> Iterator[tuple[Question, ...]]:
-        """The questions in as many groups as durable-rules needs."""
-        held: list[Question] = []
-        for question in questions:
-            if question.cost > MOST_CONDITIONS_OF_A_KIND:
-                raise Faults(too_large(question.path, f"{question.cost} conditions", MOST_CONDITIONS_OF_A_KIND))
-            if sum(other.cost for other in held) + question.cost > MOST_CONDITIONS_OF_A_KIND:
-                yield tuple(held)
-                held = []
-            held.append(question)
-        yield tuple(held)
+    kinds = count()
+    for (_, scope), group in groupby(sorted(questions, key=place), key=place):
+        for together in _within_bounds(group):
+            yield Sheet(f"k{next(kinds)}", scope, together)
 
-    def _ruleset(self) -> Iterator[tuple[str, tuple[str, tuple[Condition, ...]]]]:
-        for sheet in self.sheets:
-            for question in sheet.questions:
-                for verdict, conditions in question.clause.conditions:
-                    name = f"r{len(self.answers)}"
-                    self.answers[name] = question, verdict
-                    yield name, (sheet.kind, conditions)
 
-    # ------------------------------------------------------------------------------------------------ near threshold
+def _within_bounds(questions: Iterable[Question]) -> Iterator[tuple[Question, ...]]:
+    held: list[Question] = []
+    for question in questions:
+        if question.cost > MOST_CONDITIONS_OF_A_KIND:
+            raise Faults(too_large(question.path, f"{question.cost} conditions", MOST_CONDITIONS_OF_A_KIND))
+        if sum(other.cost for other in held) + question.cost > MOST_CONDITIONS_OF_A_KIND:
+            yield tuple(held)
+            held = []
+        held.append(question)
+    yield tuple(held)
 
-    def _movable(self, flag: NearThresholdFlag) -> Iterator[Movable]:
-        leads = self._leads_to_routes()
-        readers: dict[str, list[tuple[Question, frozenset[str]]]] = {}
-        measures: dict[str, Measure] = {}
-        for question, routes in leads.items():
-            node = question.node
-            if isinstance(node, Test | ReducedBy):
-                for measure in (node.measure, *([node.baseline] if isinstance(node, ReducedBy) else [])):
-                    key = self.rules.fact_key(measure)
-                    measures[key] = measure
-                    readers.setdefault(key, []).append((question, routes))
-        for key, measure in sorted(measures.items()):
-            if step := self._step(flag, measure):
-                yield Movable(key, measure.subject == "family", step, tuple(readers[key]))
 
-    def _leads_to_routes(self) -> dict[Question, frozenset[str]]:
-        """Every question on which a route rests, with those routes."""
-        leads: dict[Question, set[str]] = {}
+def _movable(flag: NearThresholdFlag, routes: Mapping[str, Question], rules: Rules) -> Iterator[Movable]:
+    readers: dict[str, list[tuple[Question, frozenset[str]]]] = {}
+    measures: dict[str, Measure] = {}
+    for question, leads in _leads_to(routes).items():
+        node = question.node
+        if isinstance(node, Test | ReducedBy):
+            for measure in (node.measure, *([node.baseline] if isinstance(node, ReducedBy) else [])):
+                key = rules.fact_key(measure)
+                measures[key] = measure
+                readers.setdefault(key, []).append((question, leads))
+    for key, measure in sorted(measures.items()):
+        if step := _step(flag, measure, rules):
+            yield Movable(key, step, tuple(readers[key]))
 
-        def mark(question: Question, route: str) -> None:
-            leads.setdefault(question, set()).add(route)
-            for part in question.parts:
-                mark(part, route)
 
-        for route, question in self.routes.items():
-            mark(question, route)
-        return {question: frozenset(leads[question]) for question in leads}
+def _leads_to(routes: Mapping[str, Question]) -> dict[Question, frozenset[str]]:
+    """Every question on which a route rests, with the routes that do."""
+    leads: dict[Question, set[str]] = {}
 
-    def _step(self, flag: NearThresholdFlag, measure: Measure) -> int:
-        """How far one step moves a measure, in its own unit; 0 where it is not moved."""
-        match measure.near:
-            case None:
-                return 0
-            case "days_in_work":
-                days = self.rules.number(flag.days_in_work)
-                return days // 7 if measure.unit == "weeks" else days
-            case near:
-                return self.rules.number(getattr(flag, near))
+    def mark(question: Question, route: str) -> None:
+        leads.setdefault(question, set()).add(route)
+        for part in question.parts:
+            mark(part, route)
+
+    for route, question in routes.items():
+        mark(question, route)
+    return {question: frozenset(found) for question, found in leads.items()}
+
+
+def _step(flag: NearThresholdFlag, measure: Measure, rules: Rules) -> int:
+    """How far one step moves a measure, in its own unit; 0 where it is not moved."""
+    match measure.near:
+        case None:
+            return 0
+        case "days_in_work":
+            days = rules.number(flag.days_in_work)
+            return days // 7 if measure.unit == "weeks" else days
+        case near:
+            return rules.number(getattr(flag, near))
