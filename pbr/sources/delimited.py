@@ -87,14 +87,16 @@ def _every_line_is_whole(body: bytes, delimiter: str, width: int) -> bool:
         return not body
     if _NO_SEPARATOR.encode() in body or body.startswith((b"\n", b"\r")) or body.count(b"\r") != body.count(b"\r\n"):
         return False
-    mark = re.escape(delimiter)
-    field = rf'(?:[^"{mark}]*|"(?:[^"]|"")*")'
-    whole = rf"^{field}(?:{mark}{field}){{{width - 1}}}$"
-    lines = pl.scan_csv(
-        body, separator=_NO_SEPARATOR, quote_char=None, has_header=False, schema={"line": pl.String()}
-    ).select(pl.col("line").fill_null(""))
-    blank = pl.col("line").str.strip_chars() == ""
-    return bool(lines.select((blank | pl.col("line").str.contains(whole)).all()).collect(engine="streaming").item())
+    line = pl.col("line")
+    if b'"' in body:
+        mark = re.escape(delimiter)
+        field = rf'(?:[^"{mark}]*|"(?:[^"]|"")*")'
+        whole = line.str.contains(rf"^{field}(?:{mark}{field}){{{width - 1}}}$")
+    else:
+        whole = line.str.count_matches(delimiter, literal=True) == width - 1
+    lines = pl.scan_csv(body, separator=_NO_SEPARATOR, quote_char=None, has_header=False, schema={"line": pl.String()})
+    blank = line.str.strip_chars() == ""
+    return bool(lines.filter(~whole).select(blank.all()).collect(engine="streaming").item())
 
 
 def _exactly(body: str, delimiter: str, width: int, first_row: int) -> pl.DataFrame:

@@ -123,21 +123,23 @@ def _identified(records: pl.DataFrame, source: SourceText, raw: list[str]) -> pl
 
 
 def _distinct(records: pl.DataFrame, raw: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Records without those equal in every column to an earlier one, and these (see `DUPLICATES`)."""
-    repeated = records.filter(pl.col("record_id").is_duplicated())
+    """Records without those equal in every column to an earlier one, and these (see `DUPLICATES`).
+
+    `reused` is true of a record whose id another one has, with other content.
+    """
     content = ["record_id", "line", *raw]
-    again = (
-        repeated.with_columns(
-            first_file=pl.col("file").first().over(content),
-            first_row=pl.col("row").first().over(content),
-            before=pl.int_range(pl.len()).over(content),
-        )
-        .filter(pl.col("before") > 0)
-        .select(DUPLICATES.names())
+    repeated = records.filter(pl.col("record_id").is_duplicated()).with_columns(
+        first_file=pl.col("file").first().over(content),
+        first_row=pl.col("row").first().over(content),
+        before=pl.int_range(pl.len()).over(content),
     )
-    if again.is_empty():
-        return records, pl.DataFrame(schema=DUPLICATES)
-    return records.join(again, on=["file", "row"], how="anti", maintain_order="left"), again.sort("file", "row")
+    if repeated.is_empty():
+        return records.with_columns(reused=pl.lit(False)), pl.DataFrame(schema=DUPLICATES)
+    again = repeated.filter(pl.col("before") > 0).select(DUPLICATES.names()).sort("file", "row")
+    first = repeated.filter(pl.col("before") == 0)
+    reused = first.filter(pl.col("record_id").is_duplicated())["record_id"].unique()
+    distinct = records.join(again, on=["file", "row"], how="anti", maintain_order="left")
+    return distinct.with_columns(reused=pl.col("record_id").is_in(reused.implode())), again
 
 
 def _flag(at: int) -> str:

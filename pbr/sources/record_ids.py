@@ -10,7 +10,7 @@ import polars as pl
 from pbr.sources.checks import RAW
 
 PREFIX = "row-"
-_NAME_ENDS, _VALUE_ENDS = "\x1f", "\x1e"
+_NAME, _VALUE = "\x1e", "\x1f"
 
 
 def content_ids(records: pl.DataFrame, table: str, columns: Sequence[str]) -> pl.Series:
@@ -18,17 +18,13 @@ def content_ids(records: pl.DataFrame, table: str, columns: Sequence[str]) -> pl
 
     Neither the order of columns and rows, nor the file, nor a column that is empty changes it.
     """
-    filled = [
-        part
-        for name in sorted(columns)
-        for part in (
-            pl.when(pl.col(name).is_not_null()).then(pl.lit(name.removeprefix(RAW) + _NAME_ENDS)),
-            pl.col(name) + _VALUE_ENDS,
-        )
-    ]
-    content = records.lazy().select(pl.concat_str(pl.lit(table + _VALUE_ENDS), *filled, ignore_nulls=True))
+    parts = [pl.lit(table)]
+    for column in sorted(columns):
+        name = pl.lit(_NAME + column.removeprefix(RAW) + _VALUE)
+        # An empty value takes its name along. Where there are none, two parts are three times as fast as their sum.
+        parts += [name + pl.col(column)] if records[column].null_count() else [name, pl.col(column)]
+    content = records.lazy().select(pl.concat_str(parts, ignore_nulls=True)).collect(engine="streaming").to_series()
     # Polars has no SHA-256, and its own hash changes from version to version: the one place that goes row by row.
     sha256 = hashlib.sha256
-    digests = [sha256(text).digest() for text in content.collect(engine="streaming").to_series().cast(pl.Binary)]
-    made = pl.lit(PREFIX) + pl.Series(digests, dtype=pl.Binary).bin.encode("hex").str.slice(0, 24)
-    return pl.select(made.alias("record_id")).to_series()
+    digests = pl.Series([sha256(text).digest() for text in content.cast(pl.Binary).to_list()], dtype=pl.Binary)
+    return pl.select((pl.lit(PREFIX) + digests.bin.slice(0, 12).bin.encode("hex")).alias("record_id")).to_series()

