@@ -417,38 +417,41 @@ class Fact:
 
 
 def fact(value: object, reasons: Iterable[str] = ()) -> Fact:
+    """The value, unless there are reasons against it: every one of them is kept."""
     reasons = frozenset(reasons)
     return Fact(None, reasons) if reasons else Fact(value)
 
 
-def term_records(w: Workspace, child: str, term: Term, possible: bool = False) -> list[tuple[int, int, str]]:
-    """(unauthorised, possible, enrolment) of each record of the child in the term: termly rows, else covered marks.
+Record = tuple[int, int, str]  # unauthorised and possible sessions, enrolment
 
-    Or, if `possible`, of the records that are possibly the child's.
-    """
-    linked = w.possible if possible else w.records
+
+def termly_rows(linked: dict[str, dict[str, list[Row]]], child: str, term: Term) -> list[Record]:
     year = academic_year(term.year)
-    rows = [r for r in linked["attendance"][child] if r["academic_year"] == year and r["term"] == term.name]
-    if rows:
-        return [(int(r["sessions_unauthorised"]), int(r["sessions_possible"]), r.get("enrolment") or "registered")
-                for r in rows]
+    return [(int(r["sessions_unauthorised"]), int(r["sessions_possible"]), r.get("enrolment") or "registered")
+            for r in linked["attendance"][child] if r["academic_year"] == year and r["term"] == term.name]
+
+
+def marks_summed(w: Workspace, linked: dict[str, dict[str, list[Row]]], child: str, term: Term) -> list[Record]:
+    """One record, if every day of the term is covered by marks and there are some."""
     marks = {Mark(day(r["date"]), r["session"], r["code"]) for r in linked["marks"][child]
              if term.first <= day(r["date"]) <= term.last}
     if not marks or not w.covered("marks", term.first, term.last + DAY):
         return []
     unauthorised = sum(m.code in UNAUTHORISED for m in marks)
-    sessions = sum(m.code in UNAUTHORISED | AUTHORISED | PRESENT for m in marks)
-    return [(unauthorised, sessions, "registered")]
+    possible = sum(m.code in UNAUTHORISED | AUTHORISED | PRESENT for m in marks)
+    return [(unauthorised, possible, "registered")]
 
 
-def attendance_of(w: Workspace, child: str, terms: list[Term]) -> tuple[list[list[tuple[int, int, str]]], set[str]]:
-    """The records of each term, and why they may not be enough."""
-    found = [term_records(w, child, t) for t in terms]
-    reasons = set()
-    if not all(found):
-        reasons.add("no_record")
-    if any(term_records(w, child, t, possible=True) for t in terms):
-        reasons.add("unresolved_link")
+def attendance_of(w: Workspace, child: str, terms: list[Term]) -> tuple[list[list[Record]], set[str]]:
+    """The child's records of each term (termly rows, else marks), and why they may not be enough."""
+    found, reasons = [], set()
+    for term in terms:
+        rows = termly_rows(w.records, child, term)
+        found.append(rows or marks_summed(w, w.records, child, term))
+        if not found[-1]:
+            reasons.add("no_record")
+        if termly_rows(w.possible, child, term) or (not rows and marks_summed(w, w.possible, child, term)):
+            reasons.add("unresolved_link")
     if child in w.quarantined["attendance"] | w.quarantined["marks"]:
         reasons.add("quarantined")
     return found, reasons
@@ -769,7 +772,9 @@ def flags(w: Workspace, family: str, e: date, a: date, facts: Facts,
     # neutral_only: nothing that was there has gone. Work and provision are never a mere absence.
     compared = any(found[c][0].verdict == MET for c in ("asb_reduced", "youth_offending_reduced"))
     fell = False
-    for child in set(w.school_age_children(family, a)) & set(w.school_age_children(family, e)):
+    for child in w.school_age_children(family, a):  # who may not yet have been in the family on E
+        if not w.school_terms(child, e):
+            continue
         absence, suspended = unauthorised_absence(w, child, e), exclusions(w, child, e, "suspension")
         fell |= absence.known and at_or_over_15_percent(absence.value)
         fell |= suspended.known and suspended.value >= 3
@@ -780,10 +785,9 @@ def flags(w: Workspace, family: str, e: date, a: date, facts: Facts,
     leavers = [c for c, f in education_at_engagement.items() if f.verdict == MET and not w.school_terms(c, a)]
     window = months_before(e, 6), e
     in_baseline: set[str] = set()
-    if facts["asb_incidents before", ""].known:
-        in_baseline.update(offending_events(w, family, *window, "asb"))
-    if facts["minor_offences before", ""].known:
-        in_baseline.update(offending_events(w, family, *window, "proven_offence"))
+    if w.covered("offending", *window):
+        in_baseline.update(offending_events(w, family, *window, "asb"),
+                           offending_events(w, family, *window, "proven_offence"))
     for route in ROUTES:
         if leavers:
             raised[route].add("school_leaver")

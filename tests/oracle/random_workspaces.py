@@ -422,12 +422,12 @@ class Authority:
         d = self.near(self.rng.choice([engaged, self.as_of, self.as_of - 60 * DAY, engaged - 60 * DAY,
                                        months_before(self.as_of, 6), months_before(engaged, 6)]))
         other = self.rng.choice(self.rows["families"])["family_id"]
-        if other == family:
-            other = "F9999"  # a family that is not on the programme
-        p.stays = self.rng.choice([
+        ways: list[list[tuple[str, date | None, date | None]]] = [
             [(family, d, None)], [(family, None, d)],
-            [(family, None, d), (family, d + self.rng.choice([0, 1, 30]) * DAY, None)],
-            [(family, None, d), (other, d, None)], [(other, None, d), (family, d, None)]])
+            [(family, None, d), (family, d + self.rng.choice([0, 1, 30]) * DAY, None)]]
+        if other != family:
+            ways += [[(family, None, d), (other, d, None)], [(other, None, d), (family, d, None)]]
+        p.stays = self.rng.choice(ways)
 
     # ---- writing
 
