@@ -1,0 +1,153 @@
+"""A batch made up for the bundle's tests: three families, two lines, one held, one record set apart.
+
+As a program (`python -m tests.claims.made_bundles FOLDER ROWS`) it writes the bundle, its tables filled up with rows.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from pbr.claims.bundle import BundleContents, write_bundle
+from pbr.claims.contract import CLAIM, FACTS, FINDINGS, HELD, HISTORY, LINKS, QUARANTINE, Input, Period, Run
+
+RUN = Run(
+    authority_code="E06000034",
+    authority_name="Thurrock",
+    window="2014-09",
+    as_of=date(2014, 9, 1),
+    claim_date=date(2014, 9, 2),
+    pack_id="phase-1",
+    pack_title="Phase 1 (2012–15)",
+    pack_digest="a" * 64,
+    window_open=True,
+    families_agreed=360,
+    families_live=12,
+    inputs=(
+        Input(
+            source="attendance",
+            path="sources/attendance.csv",
+            bytes=1441,
+            rows=12,
+            sha256="b" * 64,
+            covers=Period(**{"from": date(2011, 9, 1), "until": date(2014, 8, 31)}),
+        ),
+        Input(source="families", path="sources/families.csv", bytes=200, rows=3, sha256="c" * 64, covers=None),
+    ),
+    versions={"pbr": "0.1.0", "bulk": "polars 2.1.0"},
+    command="pbr claim prepare . --as-of 2014-09-01 --window 2014-09",
+)
+
+
+def decision(family: int) -> str:
+    return f"{family:064x}"
+
+
+def line(number: int, route: str, pence: int, family: int, flags: str = "") -> tuple[object, ...]:
+    day = date(2012, 10, 1)
+    return (f"L{number}", "E06000034", "2014-09", f"ref{family}", route, RUN.as_of, day, pence, decision(family), flags)
+
+
+def finding(family: int, item: str, verdict: str) -> tuple[str, ...]:
+    return (f"F{family}", "route", item, "", verdict, "", "", "", "", decision(family))
+
+
+def contents(**other: object) -> BundleContents:
+    made = BundleContents(
+        run=RUN,
+        lines=pl.DataFrame(
+            [
+                line(2, "progress_to_work", 10000, 1),
+                line(1, "crime_asb_education", 70000, 1, "near_threshold;school_leaver"),
+            ],
+            CLAIM,
+            orient="row",
+        ),
+        findings=pl.DataFrame(
+            [
+                finding(3, "crime_asb_education", "not_met"),
+                finding(1, "crime_asb_education", "met"),
+                finding(1, "progress_to_work", "met"),
+                finding(2, "crime_asb_education", "met"),
+            ],
+            FINDINGS,
+            orient="row",
+        ),
+        facts=pl.DataFrame(
+            [
+                ("F1", "", "asb_incidents", "3", None, ["r2", "r1"]),
+                ("F1", "P1", "unauthorised_absence(last_terms: 3)", "57/380", None, ["r3"]),
+                ("F2", "", "asb_incidents", None, "not_covered", []),
+            ],
+            FACTS,
+            orient="row",
+        ),
+        links=pl.DataFrame(
+            [("attendance", "r3", "P1", "confirmed", "identifier", "upn")],
+            LINKS,
+            orient="row",
+        ),
+        attrition=pl.DataFrame(
+            {
+                "step": ["considered", "result", "result", "payable", "in_the_batch", "in_the_batch"],
+                "unit": ["families", "families", "families", "lines", "lines", "lines"],
+                "outcome": ["kept", "dropped", "kept", "kept", "held", "kept"],
+                "reason": ["", "no_route_met", "", "", "neutral_only", ""],
+                "count": [3, 1, 2, 3, 1, 2],
+                "amount_pence": [None, None, None, 150000, 70000, 80000],
+            }
+        ),
+        held=pl.DataFrame(
+            {
+                "family_ref": ["ref2"],
+                "route": ["crime_asb_education"],
+                "engaged_on": [date(2012, 11, 1)],
+                "amount_pence": [70000],
+                "decision_id": [decision(2)],
+                "flags": ["neutral_only"],
+                "reason": ["neutral_only"],
+                "released_by": ["Establish a measured improvement."],
+            },
+            HELD,
+        ),
+        quarantine=pl.DataFrame(
+            [("attendance", "sources/attendance.csv", "term", "E127", "is none of autumn, spring, summer", "r9")],
+            QUARANTINE,
+            orient="row",
+        ),
+        history=pl.DataFrame([("F3", "progress_to_work", "family", "L0", 10000)], HISTORY, orient="row"),
+        rules={"pack.yaml": b"id: phase-1\n", "tests/route.yaml": b"- name: a case\n"},
+        titles={"crime_asb_education": "Crime, anti-social behaviour and education", "neutral_only": "Only neutral"},
+    )
+    return replace(made, **other)  # type: ignore[arg-type]
+
+
+def filled(rows: int) -> BundleContents:
+    """The same with as many families more, in no order, as frames of several chunks."""
+    families = (pl.int_range(rows, eager=True) * 7919) % rows
+    ids = pl.select(pl.format("F{}", families + 10)).to_series()
+    facts = pl.DataFrame(
+        {
+            "family_id": ids,
+            "subject_id": [""] * rows,
+            "fact": ["asb_incidents"] * rows,
+            "value": (families % 7).cast(pl.String),
+            "reason": [None] * rows,
+            "records": [[f"r{n}", f"r{n + 1}"] for n in range(rows)],
+        },
+        FACTS,
+    )
+    findings = pl.DataFrame(dict.fromkeys(FINDINGS, ids))
+    half = rows // 2
+    return contents(
+        facts=pl.concat([facts[half:], facts[:half]], rechunk=False),
+        findings=pl.concat([contents().findings, findings[:half], findings[half:]], rechunk=False),
+    )
+
+
+if __name__ == "__main__":
+    write_bundle(Path(sys.argv[1]), filled(int(sys.argv[2])))
