@@ -18,13 +18,6 @@ from pbr.claims.tariff import fee, funded_families, left_for_family
 from pbr.rulebook.model import ConditionFlag, Pack
 from pbr.rulebook.rules import Rules
 
-HISTORY = pl.Schema(
-    {"family_id": pl.String, "route": pl.String, "claimed_by": pl.String, "line_id": pl.String}
-    | {"amount_pence": pl.Int64}
-)
-"""Earlier live lines that bear on the families considered, one row each: `claimed_by` is `family`, or `person` where
-the line is another family's and somebody in it is now in this one."""
-
 
 @dataclass(frozen=True)
 class Circumstances:
@@ -59,7 +52,7 @@ def select(
     """Choose and price the lines.
 
     `considered`: `family_id`, `engaged_on` of every family of the workspace, decided or not. `findings`: all columns of
-    `FINDINGS`. `history`: see `HISTORY`.
+    `FINDINGS`. `history`: see `contract.HISTORY`.
     """
     families = _families(considered, findings, rules)
     lines = _lines(families, findings, history, rules, of)

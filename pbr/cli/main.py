@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import click
 
+from pbr.cli.check import check
+from pbr.cli.claim import claim
 from pbr.cli.console import HABITS, Commands
 from pbr.cli.decide import decide
+from pbr.cli.demo import demo
+from pbr.cli.explain import explain
+from pbr.cli.replay import replay
+from pbr.cli.rules import rules
 
 
 @click.group(cls=Commands, context_settings=HABITS)
@@ -18,7 +24,8 @@ def main() -> None:
     """
 
 
-main.add_command(decide)
+for command in (check, decide, claim, replay, explain, rules, demo):
+    main.add_command(command)
 
 if __name__ == "__main__":
     main()

@@ -49,7 +49,7 @@ def _by_name(fields: dict[str, pl.Expr]) -> list[pl.Expr]:
 
 
 def _facts(frame: pl.DataFrame) -> dict[str, pl.Expr]:
-    fields = {}
+    fields: dict[str, pl.Expr] = {}
     for name, kind in frame.schema.items():
         if isinstance(kind, pl.Struct):
             inside = {inner: pl.col(name).struct.field(inner) for inner in ("of", "reason", "records", "value")}

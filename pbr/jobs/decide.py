@@ -30,7 +30,7 @@ from pbr.workspace import Workspace
 Say = Callable[[str], None]
 Engine = Callable[[Facts, Rules], pl.DataFrame]
 
-ENGINES: dict[str, Engine] = {"bulk": bulk.decide, "durable": lambda facts, rules: durable.decide(facts, rules), "reference": reference.decide}
+ENGINES: dict[str, Engine] = {"bulk": bulk.decide, "durable": durable.decide, "reference": reference.decide}
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,13 @@ def decide(
     return Decision(measurement, findings, tuple(engines))
 
 
-def measure_workspace(workspace: Workspace | Path | str, as_of: date, say: Say = lambda step: None) -> Measurement:
-    """Read, link and measure a workspace as of a day."""
+def measure_workspace(
+    workspace: Workspace | Path | str, as_of: date, say: Say = lambda step: None, pack: LoadedPack | None = None
+) -> Measurement:
+    """Read, link and measure a workspace as of a day, by its own rule pack unless another is given."""
     if not isinstance(workspace, Workspace):
         workspace = Workspace.load(workspace)
-    pack = load_pack(*pack_of(workspace))
+    pack = pack or load_pack(*pack_of(workspace))
     rules = pack.rules(as_of)
     extracts = sources.read(workspace, say)
     say("link records to members")

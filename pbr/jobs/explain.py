@@ -1,0 +1,83 @@
+"""Explain: one family's decision as a tree, from a workspace or from a bundle, with what was claimed of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from pbr.claims.tariff import fee, left_for_family
+from pbr.engines.trace import Trace, trace
+from pbr.errors import Fault, Faults
+from pbr.jobs.decide import Say, measure_workspace
+from pbr.jobs.replay import open_bundle
+from pbr.rulebook.model import Pack
+from pbr.workspace import FILE
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A line of the bundle about the family: `state` is `claimed` or `held`."""
+
+    state: str
+    route: str
+    amount_pence: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """`fees`: what each route pays a family engaged on that day; `most_pence`: what all of them together can pay."""
+
+    trace: Trace
+    fees: dict[str, int]
+    most_pence: int | None
+    lines: tuple[Claimed, ...]
+
+
+def explain(
+    place: Path | str, family_id: str, as_of: date | None = None, say: Say = lambda step: None
+) -> Explanation:
+    """Explain a family's decision in a workspace (as of a day) or in a bundle.
+
+    In a bundle the family may be named by its `family_ref` as well. Raises Faults: E405 no decision, E505 no as-of date
+    for a workspace, E506 neither a workspace nor a bundle.
+    """
+    place = Path(place)
+    if (place / "bagit.txt").is_file():
+        bundle = open_bundle(place)
+        claim, held = bundle.tables["claim.csv"], bundle.tables["held.csv"]
+        family_id = _by_ref(family_id, pl.concat([claim, held], how="diagonal"), bundle.tables["decisions.parquet"])
+        traced = trace(bundle.facts, bundle.rules, family_id)
+        return _explained(traced, bundle.pack.pack, _lines(traced, claim, held))
+    if not (place / FILE).is_file():
+        raise Faults(Fault("E506", str(place), f"is no workspace ({FILE}) and no bundle (bagit.txt)", "Name one."))
+    if as_of is None:
+        raise Faults(Fault("E505", str(place), "a workspace is explained as of a day", "Add --as-of DATE."))
+    measured = measure_workspace(place, as_of, say)
+    return _explained(trace(measured.facts, measured.rules, family_id), measured.pack.pack, ())
+
+
+def _explained(traced: Trace, pack: Pack, lines: tuple[Claimed, ...]) -> Explanation:
+    engaged = pl.DataFrame({"engaged_on": [traced.engaged_on]})
+    fees = {route: engaged.select(fee(pack, name)).item() for route, name in pack.tariff.routes.items()}
+    most = engaged.select(left_for_family(pack)).item()
+    return Explanation(traced, {route: pence for route, pence in fees.items() if pence is not None}, most, lines)
+
+
+def _by_ref(name: str, lines: pl.DataFrame, decisions: pl.DataFrame) -> str:
+    decided = lines.filter(pl.col("family_ref") == name)["decision_id"]
+    found = decisions.filter(pl.col("decision_id").is_in(decided.implode()))["family_id"]
+    return str(found[0]) if found.len() else name
+
+
+def _lines(traced: Trace, claim: pl.DataFrame, held: pl.DataFrame) -> tuple[Claimed, ...]:
+    ours = pl.col("decision_id") == traced.decision_id
+    claimed = [Claimed("claimed", r["route"], r["amount_pence"], "") for r in claim.filter(ours).iter_rows(named=True)]
+    waiting = [
+        Claimed("held", r["route"], r["amount_pence"], f"{r['reason']}: {r['released_by']}")
+        for r in held.filter(ours).iter_rows(named=True)
+    ]
+    return tuple(claimed + waiting)

@@ -1,0 +1,58 @@
+"""What a run was given, as its record says it: each file's size and digest, taken over its content and not its order.
+
+The rows of an extract come in any order, and the order means nothing. So the digest of a CSV file is the SHA-256 of its
+lines, sorted, each ended by a line feed (`LC_ALL=C sort FILE | sha256sum`); of a Parquet or XLSX file, of its rows as
+text, made and sorted likewise, the header among them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from pbr.sources import Extract
+
+SEPARATOR = "\x1f"
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """One file of a source: `path` relative to the workspace; `bytes` and `sha256` of its content, sorted."""
+
+    source: str
+    path: str
+    bytes: int
+    rows: int
+    sha256: str
+
+
+def input_files(root: Path, extracts: Mapping[str, Extract]) -> Iterator[InputFile]:
+    """The files of all sources, by source and path."""
+    for table, extract in sorted(extracts.items()):
+        for file in sorted(extract.files, key=lambda each: each.path):
+            size, digest = content_digest(root / file.path)
+            yield InputFile(table, file.path, size, file.rows, digest)
+
+
+def content_digest(path: Path) -> tuple[int, str]:
+    """Size and SHA-256 of a file's content, whatever the order of its rows."""
+    lines = sorted(_lines(path))
+    content = b"".join(line + b"\n" for line in lines)
+    return len(content), hashlib.sha256(content).hexdigest()
+
+
+def _lines(path: Path) -> list[bytes]:
+    match path.suffix.lower():
+        case ".parquet":
+            frame = pl.read_parquet(path)
+        case ".xlsx":
+            frame = pl.read_excel(path, engine="calamine", infer_schema_length=0)
+        case _:
+            content = path.read_bytes()
+            return content.removesuffix(b"\n").split(b"\n")
+    rows = frame.select(pl.concat_str(pl.all().cast(pl.String).fill_null(""), separator=SEPARATOR)).to_series()
+    return [SEPARATOR.join(frame.columns).encode(), *[row.encode() for row in rows]]

@@ -1,0 +1,337 @@
+"""Prepare: a workspace, a day and a claim window in; a bundle and its ledger entry out, or neither.
+
+Decides every family, selects and prices the lines, has every family that is claimed or held decided by a second engine,
+writes the bundle, and only then the ledger. The same run again finds its own batch and makes the same bundle: a run
+that was killed is simply repeated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pbr.canonical import digest
+from pbr.claims.bundle import Bundle, BundleContents, write_bundle
+from pbr.claims.contract import HISTORY, Input, Period, Run
+from pbr.claims.select import Circumstances, Selection, claim_file, family_ref, select
+from pbr.engines.agree import require_agreement
+from pbr.errors import Fault, Faults
+from pbr.jobs.decide import ENGINES, Measurement, Say, measure_workspace, run_engines, second_engine
+from pbr.jobs.inputs import input_files
+from pbr.ledger import Entry, Ledger
+from pbr.measures.subjects import is_member_on
+from pbr.rulebook.load import LoadedPack
+from pbr.sources import Extract
+from pbr.workspace import Workspace
+
+CERTIFICATE = "certificate.html"
+"""A workspace's own certificate template, where it has one."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What came of it. `bundle` is None where nothing can be claimed; `again`: this run had prepared it before."""
+
+    measurement: Measurement
+    findings: pl.DataFrame
+    selection: Selection
+    claim: pl.DataFrame
+    bundle: Bundle | None
+    again: bool
+    new_key: bool
+
+
+def prepare(
+    workspace: Workspace | Path | str,
+    as_of: date,
+    window: str,
+    *,
+    at: datetime,
+    by: str,
+    claim_date: date | None = None,
+    say: Say = lambda step: None,
+) -> Preparation:
+    """Prepare the batch of a claim window.
+
+    `at` is the moment for the ledger and `by` who prepares it; neither is in the bundle. `claim_date` is the as-of date
+    unless given. Raises Faults (E502 an unknown window, E503 a bad key, and those of every stage before), and
+    Disagreement where two engines differ.
+    """
+    measurement = measure_workspace(workspace, as_of, say)
+    workspace = measurement.workspace
+    claim_date = claim_date or as_of
+    is_open = window_is_open(workspace, window, claim_date)
+    findings = run_engines(measurement.facts, measurement.rules, ["bulk"], say)
+
+    say("select and price")
+    files = list(input_files(workspace.root, measurement.extracts))
+    run_key = _run_key(measurement, files, window, claim_date)
+    with Ledger.open(workspace.ledger_path, create=True) as ledger:
+        before = ledger.find_prepared(run_key)
+        live = ledger.live_lines(before.seq if before else None)
+        withdrawn = _withdrawn_before(ledger, run_key)
+    circumstances = Circumstances(
+        authority_code=workspace.authority.code,
+        window=window,
+        claim_date=claim_date,
+        window_open=is_open,
+        families_agreed=workspace.claims.families_agreed,
+        families_live=live["family_id"].n_unique(),
+    )
+    history = history_of(live, measurement)
+    selection = select(measurement.families, findings, history, measurement.rules, circumstances)
+    second = check_by_second_engine(measurement, findings, selection, say)
+    key, new_key = workspace_key(workspace, measurement.extracts["members"])
+    claim = claim_file(selection, as_of, circumstances, key)
+    if claim.is_empty():
+        return Preparation(measurement, findings, selection, claim, None, again=False, new_key=new_key)
+
+    say("write the bundle")
+    run = Run(
+        authority_code=workspace.authority.code,
+        authority_name=workspace.authority.name,
+        window=window,
+        as_of=as_of,
+        claim_date=claim_date,
+        pack_id=measurement.pack.pack.id,
+        pack_title=measurement.pack.pack.title,
+        pack_digest=measurement.pack.digest,
+        window_open=is_open,
+        families_agreed=circumstances.families_agreed,
+        families_live=circumstances.families_live,
+        families_not_decided=measurement.not_decided.height,
+        after_withdrawal_of=withdrawn,
+        inputs=tuple(_input(file, measurement.extracts) for file in files),
+        versions=versions(second),
+        command=f"pbr claim prepare . --as-of {as_of} --window {window} --claim-date {claim_date}",
+    )
+    own_certificate = workspace.root / CERTIFICATE
+    contents = BundleContents(
+        run=run,
+        lines=claim,
+        findings=findings,
+        facts=measurement.facts.to_long(),
+        history=history,
+        links=_links_behind(measurement),
+        attrition=selection.attrition,
+        held=_with_refs(selection.held, key),
+        quarantine=_quarantine(measurement),
+        rules=measurement.pack.files,
+        titles=titles(measurement.pack),
+        certificate=own_certificate.read_text("utf-8") if own_certificate.is_file() else None,
+    )
+    bundle = write_bundle(workspace.batches_path, contents)
+    if before is not None:
+        _require_the_same(bundle, before)
+    else:
+        say("write the ledger")
+        body = _entry(measurement, claim, bundle, run, run_key)
+        try:
+            with Ledger.open(workspace.ledger_path) as ledger:
+                ledger.append("prepared", bundle.batch.batch_id, body, at=at, by=by)
+        except Faults:
+            # Another run claimed first: what the ledger refuses leaves no bundle behind.
+            if not bundle.kept:
+                shutil.rmtree(bundle.path)
+            raise
+    return Preparation(measurement, findings, selection, claim, bundle, again=before is not None, new_key=new_key)
+
+
+# --------------------------------------------------------------------------------------------------- circumstances
+
+
+def window_is_open(workspace: Workspace, window: str, claim_date: date) -> bool | None:
+    """Whether a claim window is open on the claim date; None where the workspace gives no windows. Raises E502."""
+    windows = {each.id: each for each in workspace.claims.windows}
+    if not windows:
+        return None
+    if window not in windows:
+        place = workspace.place("claims", "windows")
+        known = ", ".join(windows)
+        raise Faults(Fault("E502", place, f"there is no claim window '{window}'", f"There are: {known}."))
+    return windows[window].opens <= claim_date <= windows[window].closes
+
+
+def history_of(live: pl.DataFrame, measurement: Measurement) -> pl.DataFrame:
+    """The live lines that bear on the workspace's families (`claims.contract.HISTORY`).
+
+    A line bears on its own family, and on every other that somebody of it belongs to on the as-of date.
+    """
+    own = live.join(measurement.families, on="family_id", how="semi").select(
+        "family_id", "route", "line_id", "amount_pence", claimed_by=pl.lit("family")
+    )
+    now = measurement.evidence.members.filter(is_member_on(pl.lit(measurement.rules.on)))
+    persons = (
+        live.rename({"family_id": "of_family"})
+        .explode("persons")
+        .join(now.select("family_id", persons="person_id"), on="persons")
+        .filter(pl.col("family_id") != pl.col("of_family"))
+        .select("family_id", "route", "line_id", "amount_pence", claimed_by=pl.lit("person"))
+    )
+    return pl.concat([own, persons]).unique().select(HISTORY.names()).sort(pl.all())
+
+
+def check_by_second_engine(measurement: Measurement, findings: pl.DataFrame, selection: Selection, say: Say) -> str:
+    """Derive every family that is claimed or held a second time; the engine's name. Raises Disagreement."""
+    second = second_engine()
+    families = pl.concat([selection.lines["family_id"], selection.held["family_id"]]).unique().sort()
+    say(f"derive {families.len()} families again ({second})")
+    again = ENGINES[second](measurement.facts.only(families), measurement.rules)
+    first = findings.filter(pl.col("family_id").is_in(families.implode())).drop("decision_id")
+    require_agreement("Two engines disagree on families to be claimed", "bulk", first, second, again)
+    return second
+
+
+def _run_key(measurement: Measurement, files: list[Any], window: str, claim_date: date) -> str:
+    """What the run was given, in one digest: the same key is the same run."""
+    workspace = measurement.workspace
+    return digest(
+        {
+            "authority": workspace.authority.code,
+            "as_of": measurement.rules.on,
+            "claim_date": claim_date,
+            "window": window,
+            "pack": measurement.pack.digest,
+            "inputs": [[file.source, file.path, file.sha256] for file in files],
+            "sources": {name: source.model_dump(mode="json") for name, source in workspace.sources.items()},
+            "terms": [term.model_dump(mode="json") for term in workspace.calendar_terms],
+            "claims": workspace.claims.model_dump(mode="json"),
+        }
+    )
+
+
+def _require_the_same(bundle: Bundle, before: Entry) -> None:
+    """The batch that this run prepared before must be this one. Raises Faults (E504)."""
+    if before.says["manifest_digest"] != bundle.manifest_digest:
+        raise Faults(
+            Fault(
+                "E504",
+                f"batch {before.batch_id}",
+                f"was prepared from the same inputs, and the ledger has another digest for it than {bundle.path.name}",
+                "Another version of pbr made it: use that version, or withdraw the batch and prepare it anew.",
+            )
+        )
+
+
+def _withdrawn_before(ledger: Ledger, run_key: str) -> tuple[str, ...]:
+    """The batches that the same run prepared and that were withdrawn: the batch to come must differ from them."""
+    batches = ledger.batches()
+    return tuple(batches.filter((pl.col("run_key") == run_key) & (pl.col("state") == "withdrawn"))["batch_id"])
+
+
+# ---------------------------------------------------------------------------------------------------------- the key
+
+
+def workspace_key(workspace: Workspace, members: Extract) -> tuple[bytes, bool]:
+    """The secret under which families get their pseudonyms, and whether it was made now. Raises Faults (E503).
+
+    It stands in the workspace, in `pbr.key`: 64 hexadecimal digits. Where there is none it is made from the members'
+    extract, which no outsider has, and kept: so copies of a workspace make the same pseudonyms, and new extracts do not
+    change them.
+    """
+    path = workspace.key_path
+    if path.exists():
+        text = path.read_text("utf-8", errors="replace").strip()
+        if len(text) != 64 or set(text) - set("0123456789abcdef"):
+            step = "Restore it: the pseudonyms of earlier claims were made with it."
+            raise Faults(Fault("E503", path.name, "is not a key of 64 hexadecimal digits", step))
+        return bytes.fromhex(text), False
+    columns = [name for name in members.accepted.columns if name not in ("file", "row")]
+    rows = members.accepted.select(pl.concat_str(pl.col(columns).cast(pl.String).fill_null(""), separator="\x1f"))
+    secret = hashlib.sha256(b"pbr workspace key\n")
+    for row in rows.to_series().sort():
+        secret.update(row.encode() + b"\n")
+    partial = path.with_suffix(".partial")
+    partial.touch(mode=0o600)
+    partial.write_text(secret.hexdigest() + "\n", "utf-8")
+    os.replace(partial, path)
+    return secret.digest(), True
+
+
+def _with_refs(held: pl.DataFrame, key: bytes) -> pl.DataFrame:
+    refs = [family_ref(family_id, key) for family_id in held["family_id"]]
+    return held.with_columns(family_ref=pl.Series(refs, dtype=pl.String))
+
+
+# ------------------------------------------------------------------------------------------------------ the bundle
+
+
+def _input(file: Any, extracts: Mapping[str, Extract]) -> Input:
+    covers = extracts[file.source].covers
+    return Input(
+        source=file.source,
+        path=file.path,
+        bytes=file.bytes,
+        rows=file.rows,
+        sha256=file.sha256,
+        covers=None if covers is None else Period.model_validate({"from": covers.start, "until": covers.until}),
+    )
+
+
+def versions(second: str) -> dict[str, str]:
+    """Of pbr and of the engines that decided."""
+    engines = {"bulk": f"polars {version('polars')}", "reference": f"pbr {version('pbr')}"}
+    if second == "durable":
+        engines["durable"] = f"durable-rules {version('durable-rules')}"
+    return {"pbr": version("pbr"), "bulk": engines["bulk"], second: engines[second]}
+
+
+def titles(pack: LoadedPack) -> dict[str, str]:
+    """What people call the pack's criteria, routes and flags, by id."""
+    named = (pack.pack.eligibility, pack.pack.results, pack.pack.routes, pack.pack.flags)
+    return {name: item.title for group in named for name, item in group.items()}
+
+
+def _links_behind(measurement: Measurement) -> pl.DataFrame:
+    """The links of the records that some fact cites."""
+    frames = (measurement.facts.families, measurement.facts.members)
+    cited = [
+        frame.select(pl.col(name).struct.field("records").explode().alias("record_id"))
+        for frame in frames
+        for name, kind in frame.schema.items()
+        if isinstance(kind, pl.Struct)
+    ]
+    return measurement.evidence.links.join(pl.concat(cited).unique().drop_nulls(), on="record_id", how="semi")
+
+
+def _quarantine(measurement: Measurement) -> pl.DataFrame:
+    """What was set apart, by reading and by linking, without its text."""
+    frames = [extract.quarantine for _, extract in sorted(measurement.extracts.items())]
+    return pl.concat([*frames, measurement.evidence.quarantine], how="diagonal").drop("raw", "row")
+
+
+def _entry(
+    measurement: Measurement, claim: pl.DataFrame, bundle: Bundle, run: Run, run_key: str
+) -> dict[str, Any]:
+    """The body of the ledger's entry."""
+    now = measurement.evidence.members.filter(is_member_on(pl.lit(measurement.rules.on)))
+    persons = dict(now.group_by("family_id").agg(pl.col("person_id").unique().sort()).iter_rows())
+    columns = ["family_id", "family_ref", "route", "amount_pence", "decision_id", "engaged_on"]
+    lines = [
+        {"line_id": row["claim_line_id"], **{name: row[name] for name in columns}}
+        | {"persons": persons.get(row["family_id"], [])}
+        for row in claim.iter_rows(named=True)
+    ]
+    agreed = run.families_agreed
+    return {
+        "authority_code": run.authority_code,
+        "window": run.window,
+        "pack_id": run.pack_id,
+        "pack_digest": run.pack_digest,
+        "as_of": run.as_of,
+        "claim_date": run.claim_date,
+        "run_key": run_key,
+        "bundle": bundle.path.name,
+        "manifest_digest": bundle.manifest_digest,
+        "allocation": None if agreed is None else {"families_agreed": agreed, "families_live": run.families_live},
+        "lines": lines,
+    }

@@ -1,0 +1,191 @@
+"""Replay: decide a bundle again from what it carries, or from the extracts it came from, and compare everything.
+
+In: a bundle that verifies. Out: a count of what was compared, or Disagreement with every difference, by family,
+criterion and value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from pbr.claims.bundle import RUN
+from pbr.claims.contract import TABLES, BatchRun, read
+from pbr.claims.select import Circumstances, Selection, claim_line_id, select
+from pbr.claims.verify import verify
+from pbr.engines.agree import differences
+from pbr.engines.findings import FINDINGS
+from pbr.errors import Disagreement, Faults
+from pbr.jobs.decide import ENGINES, Say, measure_workspace, run_engines, second_engine
+from pbr.jobs.inputs import input_files
+from pbr.measures.facts import Facts
+from pbr.rulebook.load import LoadedPack, load_pack
+from pbr.rulebook.rules import Rules
+from pbr.workspace import Workspace
+
+SHOWN = 200
+"""How many differences are written out; the rest are counted."""
+
+
+@dataclass(frozen=True)
+class OpenBundle:
+    """A bundle's record, tables (by file) and rules, read after it was verified."""
+
+    path: Path
+    run: BatchRun
+    tables: dict[str, pl.DataFrame]
+    pack: LoadedPack
+    rules: Rules
+
+    @property
+    def facts(self) -> Facts:
+        """Raises Faults (E401, E402) where the facts are not those that the rules read."""
+        return Facts.from_long(self.run.as_of, self.tables["facts.parquet"], self.rules)
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What was compared and found equal. `changed_inputs`: with sources, the files that differ from the bundle's."""
+
+    bundle: OpenBundle
+    engines: tuple[str, str]
+    families: int
+    findings: int
+    lines: int
+    changed_inputs: tuple[str, ...] | None
+
+
+def open_bundle(path: Path) -> OpenBundle:
+    """Verify and read a bundle. Raises Faults: every fault that `claims.verify` finds, and those of its rule pack."""
+    if faults := verify(path):
+        raise Faults(faults)
+    data = path / "data"
+    run = BatchRun.model_validate_json((data / RUN).read_bytes())
+    tables = {file: read(file, (data / file).read_bytes()) for file in TABLES}
+    pack = load_pack(data / "rules")
+    return OpenBundle(path, run, tables, pack, pack.rules(run.as_of))
+
+
+def replay(bundle: Path, from_sources: Workspace | Path | str | None = None, say: Say = lambda step: None) -> Replay:
+    """Decide a bundle again and compare. Raises Faults where it cannot be read, Disagreement where anything differs."""
+    say("verify")
+    opened = open_bundle(Path(bundle))
+    found: list[str] = []
+    if opened.pack.digest != opened.run.pack_digest:
+        found.append(f"rules: their digest is {opened.pack.digest}, and {opened.run.pack_digest} in run.json")
+    changed = None
+    if from_sources is None:
+        facts = opened.facts
+    else:
+        measured = measure_workspace(from_sources, opened.run.as_of, say, opened.pack)
+        facts = measured.facts
+        changed = tuple(_changed_inputs(opened.run, measured.workspace, measured.extracts))
+        found += [f"input {place}" for place in changed]
+        found += _fact_differences(opened.tables["facts.parquet"], facts.to_long())
+        if measured.not_decided.height != opened.run.families_not_decided:
+            then, now = opened.run.families_not_decided, measured.not_decided.height
+            found.append(f"families not decided: {then} then, {now} now")
+    findings = run_engines(facts, opened.rules, ["bulk"], say)
+    found += differences("the bundle", opened.tables["decisions.parquet"].select(FINDINGS), "the replay", findings)
+
+    say("select and price")
+    history, considered = opened.tables["history.csv"], _considered(facts, opened.run)
+    selection = select(considered, findings, history, opened.rules, _of(opened.run))
+    found += _line_differences(opened.tables, selection)
+    second = second_engine()
+    chosen = pl.concat([selection.lines["family_id"], selection.held["family_id"]]).unique().sort()
+    say(f"derive {chosen.len()} families again ({second})")
+    again = ENGINES[second](facts.only(chosen), opened.rules)
+    first = findings.filter(pl.col("family_id").is_in(chosen.implode())).drop("decision_id")
+    found += differences("bulk", first, second, again)
+    if found:
+        more = [f"… and {len(found) - SHOWN} more."] if len(found) > SHOWN else []
+        raise Disagreement(f"The replay of {opened.path.name} differs in {len(found)} places.", found[:SHOWN] + more)
+    return Replay(opened, ("bulk", second), facts.families.height, findings.height, selection.lines.height, changed)
+
+
+def _of(run: BatchRun) -> Circumstances:
+    return Circumstances(
+        authority_code=run.authority_code,
+        window=run.window,
+        claim_date=run.claim_date,
+        window_open=run.window_open,
+        families_agreed=run.families_agreed,
+        families_live=run.families_live,
+    )
+
+
+def _considered(facts: Facts, run: BatchRun) -> pl.DataFrame:
+    """The families of the workspace; those that were not decided are only counted, and stand without their ids."""
+    decided = facts.families.select("family_id", "engaged_on")
+    waiting = pl.DataFrame({"family_id": [f"not decided {n}" for n in range(run.families_not_decided)]})
+    return pl.concat([decided, waiting.with_columns(engaged_on=pl.lit(run.as_of)).cast(decided.schema)])
+
+
+def _changed_inputs(run: BatchRun, workspace: Workspace, extracts: object) -> Iterator[str]:
+    then = {(each.source, each.path): each.sha256 for each in run.inputs}
+    now = {(file.source, file.path): file.sha256 for file in input_files(workspace.root, extracts)}  # type: ignore[arg-type]
+    for place in sorted(then.keys() | now.keys()):
+        source, path = place
+        if place not in now:
+            yield f"{path} ({source}): is not there now"
+        elif place not in then:
+            yield f"{path} ({source}): was not there then"
+        elif then[place] != now[place]:
+            yield f"{path} ({source}): has changed since"
+
+
+def _fact_differences(then: pl.DataFrame, now: pl.DataFrame) -> Iterator[str]:
+    """Facts that differ, by family, member and fact."""
+    key = ["family_id", "subject_id", "fact"]
+    records = pl.col("records").list.sort().list.join(" ")
+    said = pl.concat_str(pl.col("value", "reason").fill_null(""), records, separator=" | ")
+    texts = [frame.select(*key, said=said).sort(key) for frame in (then, now)]
+    if texts[0].equals(texts[1]):
+        return
+    both = texts[0].join(texts[1], on=key, how="full", coalesce=True, suffix="_now").sort(key)
+    for family, subject, fact, was, is_now in both.filter(~pl.col("said").eq_missing("said_now")).iter_rows():
+        about = f"family {family}" + (f" member {subject}" if subject else "")
+        yield f"{about}, fact {fact}: {was or 'nothing'} then, {is_now or 'nothing'} now"
+
+
+def _line_differences(tables: dict[str, pl.DataFrame], selection: Selection) -> Iterator[str]:
+    """Where the claim file, the held lines or the attrition are not those that the decisions give."""
+    claim = tables["claim.csv"]
+    for row in claim.iter_rows(named=True):
+        if row["claim_line_id"] != claim_line_id({k: v or "" if k == "flags" else v for k, v in row.items()}):
+            yield f"claim line {row['claim_line_id']}: its id is not the one that its content makes"
+    columns = ["route", "engaged_on", "amount_pence", "flags"]
+    yield from _row_differences("claim line", claim, selection.lines, columns)
+    yield from _row_differences("held line", tables["held.csv"], selection.held, [*columns, "reason", "released_by"])
+    attrition = [_filled(frame).fill_null(0).rows() for frame in (tables["attrition.csv"], selection.attrition)]
+    for was, is_now in zip(*attrition, strict=False):
+        if was != is_now:
+            yield f"attrition: {was} in the bundle, {is_now} in the replay"
+    if len(attrition[0]) != len(attrition[1]):
+        yield f"attrition: {len(attrition[0])} rows in the bundle, {len(attrition[1])} in the replay"
+
+
+def _row_differences(what: str, then: pl.DataFrame, now: pl.DataFrame, columns: list[str]) -> Iterator[str]:
+    key = ["decision_id", "route"]
+    rest = [name for name in columns if name not in key]
+    frames = [_filled(frame.select(*key, *rest)) for frame in (then, now)]
+    both = frames[0].join(frames[1], on=key, how="full", coalesce=True, suffix="_now").sort(key)
+    for row in both.iter_rows(named=True):
+        place = f"{what} {row['route']} of decision {row['decision_id'][:12]}"
+        if row["engaged_on"] is None:
+            yield f"{place}: not in the bundle"
+        elif row["engaged_on_now"] is None:
+            yield f"{place}: only in the bundle"
+        else:
+            for name in rest:
+                if row[name] != row[f"{name}_now"]:
+                    yield f"{place}: {name} is {row[name]} in the bundle and {row[f'{name}_now']} in the replay"
+
+
+def _filled(frame: pl.DataFrame) -> pl.DataFrame:
+    """Empty text for null: a CSV file does not tell them apart."""
+    return frame.with_columns(pl.col(pl.String).fill_null(""))
