@@ -508,7 +508,7 @@ def test_a_derivation_shows_each_rule_that_fired_on_what_and_for_whom() -> None:
 
 def test_a_derivation_of_a_family_that_is_not_there_is_refused() -> None:
     rules = rules_of({"asb": NO_ASB})
-    with pytest.raises(Faults, match="E426 family F99999"):
+    with pytest.raises(Faults, match="E405 family F99999"):
         durable.derive(facts_of(rules), rules, "F99999")
 
 

@@ -17,7 +17,7 @@ import polars as pl
 from pbr.engines.durable.clauses import Reading
 from pbr.engines.durable.derivation import Derivation, Family, Firing, Subject
 from pbr.engines.durable.program import FAMILY, Program, Question, compiled
-from pbr.engines.durable.ruleset import available
+from pbr.engines.durable.ruleset import available, why_not_available
 from pbr.engines.findings import ORDER, SCHEMA
 from pbr.errors import Fault, Faults
 from pbr.measures.facts import Facts
@@ -25,7 +25,7 @@ from pbr.rulebook.model import ConditionFlag, Every, NearThresholdFlag, Some
 from pbr.rulebook.rules import Rules
 from pbr.values import REASONS, Verdict
 
-__all__ = ["Firing", "available", "decide", "derive"]
+__all__ = ["Firing", "available", "decide", "derive", "why_not_available"]
 
 Row = tuple[str, ...]
 
@@ -47,18 +47,15 @@ def decide(facts: Facts, rules: Rules) -> pl.DataFrame:
 def derive(facts: Facts, rules: Rules, family_id: str) -> list[Firing]:
     """The rules that fired for one family, evidence first and routes last. Raises Faults as `decide` does.
 
-    A family that is not among the facts is E426.
+    A family that has no decision is E405.
     """
     chosen = facts.only(pl.Series([family_id], dtype=pl.String))
     for family in _families(chosen, rules):
         program = _program(rules)
         with program.ruleset.memory() as memory:
             return list(Derivation(program, family, memory).firings())
-    raise Faults(
-        Fault(
-            "E426", f"family {family_id}", "it is not among the facts", "Name a family engaged before the as-of date."
-        )
-    )
+    step = "Check the id; a family engaged on or after the as-of date gets no decision."
+    raise Faults(Fault("E405", f"family {family_id}", f"has no decision as of {facts.as_of}", step))
 
 
 def _program(rules: Rules) -> Program:

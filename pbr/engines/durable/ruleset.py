@@ -21,8 +21,10 @@ from pbr.errors import Fault, Faults
 
 try:
     import durable_rules_engine as network
-except ImportError:  # not installed, or built for a Python whose interface it does not know
-    network = None
+except ImportError as error:  # not installed, or built for a Python whose interface it does not know
+    network, missing = None, str(error)
+else:
+    missing = ""
 
 Condition = dict[str, Any]
 Fields = dict[str, int | bool | str]
@@ -61,6 +63,11 @@ _WORDS = {
 def available() -> bool:
     """Whether durable-rules is installed and loads in this Python."""
     return network is not None
+
+
+def why_not_available() -> str:
+    """What Python says where durable-rules does not load; else empty."""
+    return missing
 
 
 class Ruleset:
