@@ -147,12 +147,8 @@ def _overlapping(present: Collection[str]) -> pl.Expr:
 def _mapped(column: Column, settings: SourceSettings) -> pl.Expr:
     """A cell's text with the supplier's value made ours. One that is mapped to nothing is empty."""
     text = pl.col(f"{RAW}{column.name}")
-    ours: dict[str, str | None] = {theirs.strip(): own or None for theirs, own in _values(column, settings).items()}
-    return text.replace(ours) if ours else text
-
-
-def _values(column: Column, settings: SourceSettings) -> dict[str, str]:
-    return settings.values.get(column.name, {})
+    mapped = settings.values.get(column.name, {})
+    return text.replace({theirs.strip(): ours or None for theirs, ours in mapped.items()}) if mapped else text
 
 
 def _dated(text: pl.Expr, settings: SourceSettings) -> pl.Expr:

@@ -46,7 +46,7 @@ def read_text(workspace: Workspace, contract: Contract) -> SourceText:
     """Every file of one declared source. Raises Faults: E106, E107 and E110 to E115 (see `sources.read`)."""
     settings = workspace.sources[contract.table]
     faults = [*_map_faults(workspace, contract, settings)]
-    paths = _paths(workspace, contract.table, settings)
+    paths = _paths(workspace, settings)
     if not paths:
         place = workspace.place("sources", contract.table, "path")
         faults.append(Fault("E110", place, f"no file is at {settings.path!r}", "Correct the path, or add the file."))
@@ -96,16 +96,17 @@ def read_text(workspace: Workspace, contract: Contract) -> SourceText:
     )
 
 
-def _paths(workspace: Workspace, table: str, settings: SourceSettings) -> list[Path]:
+def _paths(workspace: Workspace, settings: SourceSettings) -> list[Path]:
     """The files at a path or glob, in the order of their names; never a hidden one, or the lock of an open workbook."""
     path = workspace.root / settings.path
     if path.is_file():
         return [path]
-    anchor = Path(path.anchor) if Path(settings.path).is_absolute() else workspace.root
-    pattern = path.relative_to(anchor).as_posix() if path.is_absolute() and anchor != workspace.root else settings.path
+    start = Path(path.anchor) if Path(settings.path).is_absolute() else workspace.root
+    pattern = str(path.relative_to(start))
     try:
-        found = sorted(anchor.glob(pattern), key=Path.as_posix)
-    except (ValueError, NotImplementedError):
+        found = sorted(start.glob(pattern), key=Path.as_posix)
+    except ValueError:
+        # What is no pattern is no file either.
         return []
     return [each for each in found if each.is_file() and not each.name.startswith((".", "~$"))]
 

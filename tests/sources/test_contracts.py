@@ -311,3 +311,25 @@ def test_benefit_codes_outside_the_vocabulary_are_told_and_kept(authority: Autho
     employment = authority.read()["employment"]
     assert rows(employment) == [2, 3, 4, 5]
     assert employment.warnings == ("benefit codes outside the known vocabulary: WTC, 1 that do not look like codes",)
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("%d/%m/%Y", "03/09/2013"),
+        ("%d/%m/%Y", "3/9/2013"),
+        ("%d-%b-%Y", "03-Sep-2013"),
+        ("%d %B %Y", "3 September 2013"),
+        ("%Y%m%d", "20130903"),
+        ("%d/%m/%Y %H:%M", "03/09/2013 00:00"),
+    ],
+)
+def test_a_source_may_have_its_own_dates(authority: Authority, form: str, text: str) -> None:
+    write(authority, "needs", {"identified_on": text}, settings=f'date_format = "{form}"')
+    assert authority.read()["needs"].accepted["identified_on"].to_list() == [date(2013, 9, 3)]
+
+
+@pytest.mark.parametrize("text", ["2013-09-03", "03/09/13", "31/02/2013", "09/13/2013", "03/09/2013 x", "03/09/20133"])
+def test_a_date_in_another_form_than_the_sources_own_is_quarantined(authority: Authority, text: str) -> None:
+    write(authority, "needs", {"identified_on": text}, settings='date_format = "%d/%m/%Y"')
+    assert authority.read()["needs"].accepted.is_empty()
