@@ -5,13 +5,15 @@ In: a pack's id or folder, and the engines as functions. Out: tables and result 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
 
+from pbr.engines import durable
 from pbr.errors import Disagreement
+from pbr.jobs.decide import ENGINES, Engine
 from pbr.measures.facts import ENGAGED, LONG, Facts
 from pbr.rulebook import words
 from pbr.rulebook.cases import Case, CaseFact, CaseMember, limits, limits_hit, load_cases
@@ -21,23 +23,13 @@ from pbr.rulebook.model import ConditionFlag, Criterion, Expression, Parameter
 from pbr.rulebook.rules import Rules, own_parameters, walk
 from pbr.values import Verdict, add_months
 
-Decide = Callable[[Facts, Rules], pl.DataFrame]
-"""An engine: facts and rules in, findings without their decision ids out."""
-
 _DEFAULTS = {"count": "0", "share": "0/380", "boolean": "false", "weeks": "0", "days": "0", "words": "registered"}
 """What a fact is where a case need not say: nothing happened, and a child was in school."""
 
 
-def engines() -> dict[str, Decide]:
+def engines() -> dict[str, Engine]:
     """The engines that are installed here, by name."""
-    from pbr.engines import bulk, reference
-
-    found: dict[str, Decide] = {"reference": reference.decide, "bulk": bulk.decide}
-    try:
-        from pbr.engines import durable
-    except ImportError:
-        return found
-    return {"durable": durable.decide, **found}
+    return {name: engine for name, engine in ENGINES.items() if name != "durable" or durable.available()}
 
 
 def list_packs() -> pl.DataFrame:
@@ -204,7 +196,7 @@ class CaseReport:
         return tuple(outcome for outcome in self.outcomes if outcome.differences)
 
 
-def run_cases(loaded: LoadedPack, engines: Mapping[str, Decide]) -> CaseReport:
+def run_cases(loaded: LoadedPack, engines: Mapping[str, Engine]) -> CaseReport:
     """Every case of a pack through every engine.
 
     Raises Faults where a case cannot be read or there is none (E240), and Disagreement where two engines differ.

@@ -361,7 +361,7 @@ class _FamilyReader:
         given = data.get(key, ANCHORS)
         if not isinstance(given, tuple) or any(anchor not in ANCHORS for anchor in given):
             self.file.fault("E241", (*path, key), f"`{key}` is not a list of days", f"Days: {', '.join(ANCHORS)}.")
-            return frozenset()
+            return frozenset(ANCHORS)
         return frozenset(given)
 
     def facts(
@@ -378,6 +378,8 @@ class _FamilyReader:
                 self.file.fault("E243", (*path, name), what, f"It reads: {', '.join(names) or 'nothing'}.")
                 continue
             found |= self.fact(name, value, readable, needed, (*path, name))
+        if given.keys() - set(names):
+            return found  # a misspelt fact is missing under its own name: one fault is enough
         for name, day in sorted({(fact_name(m), when(m)) for m in needed if self.rules.fact_key(m) not in found}):
             by_day = given.get(name, {})
             if isinstance(by_day, dict) and not {day, "unknown"} & by_day.keys():

@@ -114,7 +114,7 @@ class WindowMeasure(MeasureNode):
 
 
 class OffendingMeasure(WindowMeasure):
-    """Events by anyone who was a member on the day. `by_departed`: only by those no longer members at the as-of date."""
+    """Events by anyone who was a member on the day. `by_departed`: only by those not members at the as-of date."""
 
     subject: ClassVar[Subject] = "family"
     unit: ClassVar[Unit] = "count"

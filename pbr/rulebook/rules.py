@@ -123,7 +123,7 @@ class Rules:
 
     @cached_property
     def member_measures(self) -> dict[str, tuple[Measure, tuple[Role, ...]]]:
-        """The facts of members that the pack reads, by key, sorted: the measure and the roles whose holders it is for."""
+        """The facts of members that the pack reads, by key, sorted: the measure, and the roles it is asked of."""
         roles: dict[str, set[Role]] = {}
         measures: dict[str, Measure] = {}
         for role, measure in self._reads():
@@ -136,7 +136,8 @@ class Rules:
     @cached_property
     def roles(self) -> tuple[Role, ...]:
         """Every role that a criterion or flag quantifies over, sorted by key."""
-        found = {self.role(node) for _, top in self._expressions() for node in walk(top) if isinstance(node, Every | Some)}
+        nodes = (node for _, top in self._expressions() for node in walk(top))
+        found = {self.role(node) for node in nodes if isinstance(node, Every | Some)}
         return tuple(sorted(found, key=lambda role: role.key))
 
     def role(self, node: Every | Some) -> Role:

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from pbr.errors import Fault, Faults
 from pbr.rulebook.load import load_pack, packs_folder
+
+
+class Plainly(yaml.SafeDumper):
+    """Writes a value out each time, where YAML would let it stand for another."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def as_yaml(data: Any) -> str:
+    return str(yaml.dump(data, Dumper=Plainly, allow_unicode=True, sort_keys=False))
 
 
 def copy_of_phase_1(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Every way of getting a pack wrong: the code, the file and line, and words that a person who writes packs understands."""
+"""Every way of getting a pack wrong: the code, the file and line, and words that whoever writes packs understands."""
 
 from __future__ import annotations
 
@@ -310,9 +310,11 @@ SLIPS = {
     ),
     "an every inside an every": Slip(
         R,
-        "      that:\n        measure: {name: suspensions, last_terms: result_terms, at: as_of}\n        less_than: result_suspensions",
-        "      that:\n        every: school_age_child\n        at: as_of\n        last_terms: result_terms\n        that:\n"
-        "          measure: {name: suspensions, last_terms: result_terms, at: as_of}\n          less_than: result_suspensions",
+        "      that:\n        measure: {name: suspensions, last_terms: result_terms, at: as_of}\n"
+        "        less_than: result_suspensions",
+        "      that:\n        every: school_age_child\n        at: as_of\n        last_terms: result_terms\n"
+        "        that:\n          measure: {name: suspensions, last_terms: result_terms, at: as_of}\n"
+        "          less_than: result_suspensions",
         "E222",
         "      that:",
         "stands inside another",
@@ -353,7 +355,8 @@ SLIPS = {
     "an id in two parts": Slip(
         E,
         "  eligible:\n",
-        "  asb_reduced:\n    title: t\n    citation: c\n    standing: local\n    test: {criterion: education}\n\n  eligible:\n",
+        "  asb_reduced:\n    title: t\n    citation: c\n    standing: local\n    test: {criterion: education}\n"
+        "\n  eligible:\n",
         "E227",
         "  asb_reduced:",
         "already the id of something in eligibility",

@@ -1,0 +1,118 @@
+"""Loading packs: where they are found, what their digest stands for, and what a copy of their files is worth."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from pbr.canonical import canonical
+from pbr.errors import Faults
+from pbr.rulebook import load
+from pbr.rulebook.load import load_pack, pack_digest, pack_ids, packs_folder
+from pbr.rulebook.model import Pack
+from tests.rulebook.packs import copy_of_phase_1, line_of, put
+
+
+def test_a_pack_is_found_by_its_id_and_by_its_folder() -> None:
+    by_id = load_pack("phase-1")
+    assert by_id.pack.id == "phase-1"
+    assert load_pack(packs_folder() / "phase-1").digest == by_id.digest
+    assert load_pack(str(packs_folder() / "phase-1")).digest == by_id.digest
+
+
+def test_packs_are_those_inside_an_installed_package_where_it_has_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "pbr" / "rulebook" / "load.py"
+    monkeypatch.setattr(load, "__file__", str(module))
+    assert packs_folder() == tmp_path / "rules"
+    inside = tmp_path / "pbr" / "_data" / "rules"
+    inside.mkdir(parents=True)
+    assert packs_folder() == inside
+    assert pack_ids() == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("phase1", "did you mean 'phase-1'?"), ("nowhere/else", "there is no pack")]
+)
+def test_a_pack_that_is_not_there_is_a_fault_that_names_those_that_are(name: str, says: str) -> None:
+    with pytest.raises(Faults, match=r"E201 .*phase-1") as raised:
+        load_pack(name)
+    assert says in str(raised.value)
+
+
+def test_a_folder_without_a_pack_says_which_file_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(Faults, match=r"E201 .*no pack\.yaml"):
+        load_pack(tmp_path)
+
+
+def test_an_overlay_is_refused_rather_than_ignored() -> None:
+    with pytest.raises(Faults, match=r"E226 local-plan\.yaml"):
+        load_pack("phase-1", "local-plan.yaml")
+
+
+def test_a_pack_that_comes_with_pbr_has_the_id_of_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy_of_phase_1(tmp_path)
+    monkeypatch.setattr(load, "packs_folder", lambda: tmp_path)
+    with pytest.raises(Faults, match=r"E230 rules/spoilt/pack\.yaml:2 the pack's id is 'phase-1'"):
+        load_pack("spoilt")
+
+
+def test_the_files_of_a_pack_written_elsewhere_load_as_the_same_pack(tmp_path: Path) -> None:
+    loaded = load_pack("phase-1")
+    for name, content in loaded.files.items():
+        (tmp_path / name).write_bytes(content)
+    again = load_pack(tmp_path)
+    assert again.pack == loaded.pack
+    assert again.digest == loaded.digest
+    assert "README.md" not in loaded.files
+
+
+def test_the_digest_stands_for_what_a_pack_says_and_not_for_its_layout(tmp_path: Path) -> None:
+    folder = copy_of_phase_1(tmp_path)
+    original = load_pack("phase-1").digest
+    flags = (folder / "flags.yaml").read_text()
+    (folder / "flags.yaml").unlink()
+    (folder / "a.yaml").write_text("# elsewhere\n" + flags.replace("    kind:", "\n    kind:"))
+    put(folder / "parameters.yaml", "value: 15%", "value: '15%'")
+    assert load_pack(folder).digest == original
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("parameters.yaml", "value: 15%", "value: 16%"),
+        ("parameters.yaml", "value: £3,200", "value: £3,201"),
+        ("parameters.yaml", "from: 2013-04-01", "from: 2013-04-02"),
+        ("parameters.yaml", "standing: verified\n", "standing: derived\n"),
+        ("parameters.yaml", "in the last 12 months", "in the last twelve months"),
+        ("results.yaml", "less_than: result_absence", "at_most: result_absence"),
+        ("flags.yaml", "holds: true", "holds: false"),
+        ("tariff.yaml", "2015-05-31", "2015-06-30"),
+    ],
+)
+def test_the_digest_changes_with_every_figure_source_and_rule(file: str, old: str, new: str, tmp_path: Path) -> None:
+    folder = copy_of_phase_1(tmp_path)
+    put(folder / file, old, new)
+    assert load_pack(folder).digest != load_pack("phase-1").digest
+
+
+def test_a_pack_reads_back_from_its_canonical_form() -> None:
+    loaded = load_pack("phase-1")
+    form = canonical(loaded.pack.model_dump(mode="json", by_alias=True, exclude_none=True))
+    again = Pack.model_validate_json(form)
+    assert again == loaded.pack
+    assert pack_digest(again) == loaded.digest
+
+
+def test_a_day_before_the_first_value_is_a_fault_at_the_parameter() -> None:
+    loaded = load_pack("phase-1")
+    with pytest.raises(Faults) as raised:
+        loaded.rules(date(2012, 3, 31))
+    line = line_of(packs_folder() / "phase-1" / "parameters.yaml", "  result_absence:")
+    found = [str(fault) for fault in raised.value.faults if "'result_absence'" in fault.what]
+    assert len(found) == 1
+    assert re.match(rf"E214 rules/phase-1/parameters\.yaml:{line} .* no value on 2012-03-31 .*2012-04-01", found[0])
