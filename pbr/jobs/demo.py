@@ -1,25 +1,17 @@
-"""The demonstration: a synthetic authority, taken the whole way.
+"""The demonstration's authority: an empty folder and a seed in, a workspace of families who do not exist out.
 
-In: an empty folder, a number of families and a seed. Out: the workspace that `fixtures/make.py` makes there, and what
-each job did with it.
+It is made by `fixtures/make.py`, which needs nothing of ours and tells what should be decided.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Protocol, cast
 
 from pbr.errors import Fault, Faults
-from pbr.jobs.check import CheckReport, check
-from pbr.jobs.decide import Decision, decide, second_engine
-from pbr.workspace import Workspace
-
-Say = Callable[[str], None]
 
 
 class Made(Protocol):
@@ -32,31 +24,8 @@ class Made(Protocol):
     pence: int
 
 
-@dataclass(frozen=True)
-class Demo:
-    """What was made, and what each job made of it."""
-
-    folder: Path
-    made: Made
-    report: CheckReport
-    decision: Decision
-
-
-def demo(folder: Path, families: int, seed: int, say: Say = lambda step: None) -> Demo:
-    """Make an authority in a folder that is not there yet or empty, check it and decide it with two engines.
-
-    Raises Faults (E109) where the folder holds something, and Disagreement where the engines differ.
-    """
-    say("make an authority")
-    made = make_authority(folder, families, seed)
-    workspace = Workspace.load(folder)
-    report = check(workspace, say)
-    decision = decide(workspace, made.as_of, ("bulk", second_engine()), say)
-    return Demo(folder, made, report, decision)
-
-
 def make_authority(folder: Path, families: int, seed: int) -> Made:
-    """Write a synthetic authority. Raises Faults (E109) where the folder holds something."""
+    """Write a synthetic authority. Raises Faults (E109) where the folder holds something already."""
     if folder.exists() and any(folder.iterdir()):
         step = "Name a new folder, or empty this one."
         raise Faults(Fault("E109", str(folder), "is not empty, and a demonstration overwrites nothing", step))
