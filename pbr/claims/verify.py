@@ -71,11 +71,15 @@ def _against_manifests(path: Path, files: Mapping[str, bag.Content]) -> Iterator
     tags = set(bag.TAG_FILES)
     for name in sorted(files.keys() - payload - tags):
         yield Fault("E552", _shown(name), "is not part of a bundle", "Take it away.")
-    for name in sorted(name for name in payload if not _belongs(name)):
+    strange = {name for name in payload if not _belongs(name)}
+    for name in sorted(strange):
         yield Fault("E552", _shown(name), "is none of the files of a bundle", "Take it away.")
     for name in sorted(tags - files.keys()):
         yield Fault("E551", name, "is missing", UNTOUCHED)
-    for manifest, covered in ((bag.MANIFEST, payload | set(REQUIRED)), (bag.TAGMANIFEST, tags - {bag.TAGMANIFEST})):
+    for manifest, covered in (
+        (bag.MANIFEST, payload - strange | set(REQUIRED)),
+        (bag.TAGMANIFEST, tags - {bag.TAGMANIFEST}),
+    ):
         if manifest in files:
             yield from _against_manifest(path, manifest, covered, files)
 

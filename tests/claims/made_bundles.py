@@ -128,20 +128,16 @@ def contents(**other: object) -> BundleContents:
 
 def filled(rows: int) -> BundleContents:
     """The same with as many families more, in no order, as frames of several chunks."""
-    families = (pl.int_range(rows, eager=True) * 7919) % rows
-    ids = pl.select(pl.format("F{}", families + 10)).to_series()
-    facts = pl.DataFrame(
-        {
-            "family_id": ids,
-            "subject_id": [""] * rows,
-            "fact": ["asb_incidents"] * rows,
-            "value": (families % 7).cast(pl.String),
-            "reason": [None] * rows,
-            "records": [[f"r{n}", f"r{n + 1}"] for n in range(rows)],
-        },
-        FACTS,
+    number = (pl.int_range(rows) * 7919) % rows
+    facts = pl.select(
+        family_id=pl.format("F{}", number + 10),
+        subject_id=pl.lit(""),
+        fact=pl.lit("asb_incidents"),
+        value=(number % 7).cast(pl.String),
+        reason=pl.lit(None, pl.String),
+        records=pl.concat_list(pl.format("r{}", number), pl.format("s{}", number)),
     )
-    findings = pl.DataFrame(dict.fromkeys(FINDINGS, ids))
+    findings = pl.DataFrame(dict.fromkeys(FINDINGS, facts["family_id"]))
     half = rows // 2
     return contents(
         facts=pl.concat([facts[half:], facts[:half]], rechunk=False),
