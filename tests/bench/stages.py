@@ -1,7 +1,7 @@
 """One run of one plan in a process of its own: what each stage took, as JSON on standard output.
 
 `floor` is a bare Polars scan and group-by over the same rows; `stages` takes a workspace from extracts to findings,
-step by step; `decide` and `prepare` are the jobs as a command runs them.
+step by step; `decide` and `prepare` are the jobs as a command runs them, with replay after the latter.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -93,7 +93,24 @@ def decide(folder: Path, as_of: date, watch: Stopwatch) -> None:
         write_findings(decide_workspace(folder, as_of).findings, Path(out) / "findings.csv")
 
 
-PLANS = {plan.__name__: plan for plan in (floor, stages, decide)}
+def prepare(folder: Path, as_of: date, watch: Stopwatch) -> None:
+    """From extracts to a bundle and its ledger entry, and the bundle decided again."""
+    from pbr.jobs.prepare import prepare as prepare_batch
+    from pbr.jobs.replay import replay
+
+    with TemporaryDirectory() as scratch:
+        workspace = Path(scratch)
+        for name in ("pbr.toml", "pbr.key", "sources"):
+            (workspace / name).symlink_to(folder / name)
+        midnight = datetime.combine(as_of, datetime.min.time(), UTC)
+        with watch.stage("prepare"):
+            made = prepare_batch(workspace, as_of, f"{as_of:%Y-%m}", at=midnight, by="bench")
+        assert made.bundle is not None
+        with watch.stage("replay"):
+            replay(made.bundle.path)
+
+
+PLANS = {plan.__name__: plan for plan in (floor, stages, decide, prepare)}
 
 if __name__ == "__main__":
     plan, folder, as_of = sys.argv[1:]
