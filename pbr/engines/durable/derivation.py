@@ -18,6 +18,8 @@ from pbr.errors import Fault, Faults
 from pbr.rulebook.model import AllOf, AnyOf, AtLeast, CriterionRef, Every, ReducedBy, Some, Test, When
 from pbr.values import Verdict
 
+MOST_REMEMBERED = 100_000
+
 MET, NOT_MET, UNKNOWN, NOT_APPLICABLE = Verdict.MET, Verdict.NOT_MET, Verdict.UNKNOWN, Verdict.NOT_APPLICABLE
 
 
@@ -122,6 +124,15 @@ class Derivation:
                 raise self._undecided(question, "no verdict")
         return concluded
 
+    def _conclude_alone(self, question: Question, fields: Fields) -> Verdict:
+        """The verdict of one question on its fact alone. What was told once, of any family, is not told again."""
+        told, remembered = (question, *fields.items()), self.program.remembered
+        if told not in remembered:
+            if len(remembered) == MOST_REMEMBERED:
+                remembered.clear()
+            remembered[told] = self._conclude(self.program.kinds[question], fields, (question,))[question]
+        return remembered[told]
+
     def _undecided(self, question: Question, what: str) -> Faults:
         return Faults(
             Fault(
@@ -161,7 +172,7 @@ class Derivation:
             at, (question, subject) = min(open_.items(), key=lambda item: item[1][0].level)
             del open_[at]
             fields = self._fields(question, subject, readings, verdicts)
-            verdict = self._conclude(program.kinds[question], fields, (question,))[question]
+            verdict = self._conclude_alone(question, fields)
             if verdict is self.verdicts[at]:
                 continue
             changed[at] = verdict

@@ -9,7 +9,7 @@ sheet, one kind of fact that answers them together, since a fact asserted costs 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count, groupby
 
@@ -109,7 +109,8 @@ class Program:
     """What a pack becomes.
 
     `labels` says in words what each field of a fact holds; `answers`, what it means that a rule fires. `conditions` are
-    each condition flag's `when` and `unless`; `movable`, the facts that each `near_threshold` flag moves.
+    each condition flag's `when` and `unless`; `movable`, the facts that each `near_threshold` flag moves; `remembered`,
+    what rules said of a moved fact.
     """
 
     items: tuple[Item, ...]
@@ -123,6 +124,7 @@ class Program:
     labels: Mapping[str, str]
     answers: Mapping[str, tuple[Question, Verdict]]
     ruleset: Ruleset
+    remembered: dict[tuple[object, ...], Verdict] = field(default_factory=dict)
 
 
 def compiled(rules: Rules) -> Program:
