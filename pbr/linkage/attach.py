@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from pbr.linkage.evidence import Coverage, Evidence
-from pbr.linkage.passes import LINKS, link
+from pbr.linkage.passes import DETAILS, LINKS, People, link
 from pbr.sources import IDENTITY, Extract
 
 FAMILY_TABLES = ("needs", "outcomes")
@@ -33,7 +33,7 @@ QUARANTINE = ("source", "file", "row", "column", "raw", "code", "reason", "recor
 def attach(extracts: Mapping[str, Extract]) -> Evidence:
     """Link the extracts' records to the members they are about."""
     accepted_members = extracts["members"].accepted
-    people = accepted_members.select(*IDENTITY)
+    people = People.of(accepted_members)
     born = accepted_members.select("person_id", "date_of_birth").unique(subset="person_id", keep="any")
 
     records, links, doubts, quarantine = {}, [], [], []
@@ -43,13 +43,13 @@ def attach(extracts: Mapping[str, Extract]) -> Evidence:
         if table in FAMILY_TABLES:
             records[table] = extract.accepted.with_columns(possible=pl.lit(False))
             continue
-        of_accepted = link(table, extract.accepted, people)
-        of_rejected = link(table, extract.rejected, people)
-        linked = _about_people(extract, of_accepted)
+        found = link(table, _details(extract), people)
+        of_rejected = found.filter("is_rejected")
+        linked = _about_people(extract, found.filter(~pl.col("is_rejected")))
         broken = _broken(table, linked, born)
         sound = linked.join(broken, on="record_id", how="anti")
         records[table] = sound
-        links += [of_accepted, of_rejected]
+        links.append(found.select(LINKS.names()))
         doubts += [of_rejected.select("table", "person_id"), _people_of(table, linked, broken)]
         quarantine.append(_quarantined(table, extract, broken))
 
@@ -66,8 +66,16 @@ def attach(extracts: Mapping[str, Extract]) -> Evidence:
             for table, extract in extracts.items()
             if extract.covers is not None
         },
-        links=_stacked(links, dict(LINKS)).sort("table", "record_id", "person_id"),
+        links=_stacked(links, dict(LINKS)),
         quarantine=_stacked(quarantine, dict.fromkeys(QUARANTINE, pl.String) | {"row": pl.Int64}),
+    )
+
+
+def _details(extract: Extract) -> pl.DataFrame:
+    """What the passes read of every record, accepted or quarantined."""
+    frames = ((extract.accepted, False), (extract.rejected, True))
+    return pl.concat(
+        [frame.select("record_id", *DETAILS, is_rejected=pl.lit(rejected)) for frame, rejected in frames]
     )
 
 

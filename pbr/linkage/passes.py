@@ -7,6 +7,8 @@ and postcode together. People who fit equally well are all `possible`: a tie is 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import polars as pl
 
 LINKS = pl.Schema(
@@ -18,7 +20,7 @@ agreed, never their values."""
 
 IDENTIFIERS = ("upn", "nino", "nhs_number", "pnc_id")
 NAME_KEY = ("surname", "forename", "date_of_birth", "postcode")
-IDENTITY = ("person_id", *IDENTIFIERS, *NAME_KEY)
+DETAILS = ("person_id", *IDENTIFIERS, *NAME_KEY)
 """What the passes read of a record; what else identifies somebody is for passes to come."""
 
 
@@ -33,27 +35,43 @@ def plain(column: str) -> pl.Expr:
     )
 
 
-def link(table: str, records: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
-    """Links of one table's records, sorted by record and person; a record about nobody known has none.
+@dataclass(frozen=True)
+class People:
+    """The members as records are compared with them: made once, for all tables.
 
-    `records`: `record_id` and the identity columns; `people`: the identity columns, several rows a person where their
-    details were recorded more than once.
+    `keyed`: `person_id`, the identifiers, `theirs` (the person id as it is compared) and `name_key`, one row for each
+    way in which somebody's details were recorded.
+    """
+
+    keyed: pl.DataFrame
+
+    @classmethod
+    def of(cls, members: pl.DataFrame) -> People:
+        """From the identity columns of the members' table."""
+        return cls(
+            members.select("person_id", *IDENTIFIERS, theirs=_squeezed("person_id"), name_key=_name_key()).unique()
+        )
+
+
+def link(table: str, records: pl.DataFrame, people: People) -> pl.DataFrame:
+    """Links of one table's records (`LINKS` and `is_rejected`), in no order; a record about nobody known has none.
+
+    `records`: `record_id`, `is_rejected` (whether the record is in quarantine) and the identity columns.
     """
     # Many records give the same details of the same person: each set of details is linked once.
-    details = records.select("record_id", *IDENTITY).group_by(IDENTITY).agg("record_id").with_row_index("nth")
+    details = records.group_by(DETAILS).agg("record_id", "is_rejected").with_row_index("nth")
     keyed = details.select("nth", *IDENTIFIERS, *NAME_KEY, theirs=_squeezed("person_id"))
-    known = people.select("person_id", *IDENTIFIERS, *NAME_KEY, theirs=_squeezed("person_id"))
 
-    by_person_id = _agreeing(keyed, known, "theirs", "person_id")
+    by_person_id = _agreeing(keyed, people, "theirs", "person_id")
     left = keyed.join(by_person_id, on="nth", how="anti")
     by_identifier = (
-        pl.concat([_agreeing(left, known, identifier, identifier) for identifier in IDENTIFIERS])
+        pl.concat([_agreeing(left, people, identifier, identifier) for identifier in IDENTIFIERS])
         .group_by("nth", "person_id")
-        .agg(pl.col("key").unique().sort().str.join("+"), pl.col("foreign_id").any())
+        .agg("key", pl.col("foreign_id").any())
+        .with_columns(pl.col("key").list.sort().list.join("+"))
     )
     left = left.join(by_identifier, on="nth", how="anti").filter(pl.col("theirs").is_null())
-    named, names = (frame.with_columns(name_key=_name_key()) for frame in (left, known))
-    by_name = _agreeing(named, names, "name_key", "+".join(NAME_KEY))
+    by_name = _agreeing(left.with_columns(name_key=_name_key()), people, "name_key", "+".join(NAME_KEY))
     found = pl.concat(
         [
             frame.with_columns(pl.lit(name).alias("pass"))
@@ -67,19 +85,18 @@ def link(table: str, records: pl.DataFrame, people: pl.DataFrame) -> pl.DataFram
         found.with_columns(
             status=pl.when(alone).then(pl.lit("confirmed")).otherwise(pl.lit("possible")), table=pl.lit(table)
         )
-        .join(details.select("nth", "record_id"), on="nth")
-        .explode("record_id")
-        .select(LINKS.names())
-        .sort("record_id", "person_id")
+        .join(details.select("nth", "record_id", "is_rejected"), on="nth")
+        .explode("record_id", "is_rejected")
+        .select(*LINKS.names(), "is_rejected")
     )
 
 
-def _agreeing(records: pl.DataFrame, people: pl.DataFrame, column: str, key: str) -> pl.DataFrame:
+def _agreeing(details: pl.DataFrame, people: People, column: str, key: str) -> pl.DataFrame:
     """Pairs of details and person that agree on a column. `foreign_id`: the details name a person id."""
     return (
-        records.filter(pl.col(column).is_not_null())
+        details.filter(pl.col(column).is_not_null())
         .select("nth", column, foreign_id=pl.col("theirs").is_not_null())
-        .join(people.select("person_id", column).drop_nulls().unique(), on=column)
+        .join(people.keyed.select("person_id", column).drop_nulls().unique(), on=column)
         .select("nth", "person_id", "foreign_id", key=pl.lit(key))
     )
 
