@@ -9,6 +9,7 @@ from pbr.cli.claim import claim
 from pbr.cli.console import HABITS, Commands
 from pbr.cli.decide import decide
 from pbr.cli.demo import demo
+from pbr.cli.doctor import doctor
 from pbr.cli.explain import explain
 from pbr.cli.replay import replay
 from pbr.cli.rules import rules
@@ -24,7 +25,7 @@ def main() -> None:
     """
 
 
-for command in (check, decide, claim, replay, explain, rules, demo):
+for command in (check, decide, claim, replay, explain, rules, demo, doctor):
     main.add_command(command)
 
 if __name__ == "__main__":
