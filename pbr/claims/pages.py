@@ -44,9 +44,7 @@ def grouped(number: int) -> str:
 def summary(run: BatchRun, titles: Mapping[str, str], tables: Mapping[str, pl.DataFrame]) -> bytes:
     """`summary.html`. `tables`: claim, attrition, held and quarantine, in the columns of the contract."""
     flags = tables["claim"].select(flag=pl.col("flags").str.split(";")).explode("flag").filter(pl.col("flag") != "")
-    quarantine = (
-        tables["quarantine"].group_by("source", "code", "reason").agg(records=pl.col("record_id").n_unique())
-    )
+    quarantine = tables["quarantine"].group_by("source", "code", "reason").agg(records=pl.col("record_id").n_unique())
     page = _templates().get_template("summary.html")
     return page.render(
         **_claim(run, titles, tables["claim"], tables["held"]),

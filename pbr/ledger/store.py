@@ -139,7 +139,7 @@ class Ledger:
         with self._faults_told(), self._sole_writer():
             if refused := self._refusals(kind, batch_id, text, by):
                 raise Faults(refused)
-            last = self._last()
+            last = self.last()
             seq, previous = (last.seq + 1, last.digest) if last else (1, FIRST)
             digest = entry_digest(seq, when, by, kind, batch_id, text, previous)
             entry = Entry(seq, when, by, kind, batch_id, text, previous, digest)
@@ -163,6 +163,10 @@ class Ledger:
         with self._faults_told():
             for row in self._db.execute(f"SELECT {_COLUMNS} FROM entries ORDER BY seq"):
                 yield Entry(*row)
+
+    def last(self) -> Entry | None:
+        """The last entry, whose digest stands for all before it; None where there is none."""
+        return self._entry("seq = (SELECT max(seq) FROM entries)")
 
     def state(self, batch_id: str) -> str | None:
         """The state of a batch; None where the ledger does not know it."""
@@ -248,9 +252,6 @@ class Ledger:
                 what = f"{column.removesuffix('_id')} {subject} has more than one live line on {route}"
                 found.append(Fault("E625", str(self.path), what, "Withdraw the batch that should not have it."))
         return found
-
-    def _last(self) -> Entry | None:
-        return self._entry("seq = (SELECT max(seq) FROM entries)")
 
     def _entry(self, where: str, *values: str) -> Entry | None:
         with self._faults_told():

@@ -1,0 +1,62 @@
+"""`pbr verify`: whether a bundle is as it was written."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from pbr.cli.console import progress, say, show_json
+from pbr.errors import Faults
+from pbr.jobs.verify import verify as verify_bundle
+from pbr.values import pounds
+
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("bundle", type=FOLDER)
+@click.option(
+    "--workspace",
+    metavar="WORKSPACE",
+    type=FOLDER,
+    help="Compare with this workspace's ledger as well: whether it is the bundle that was prepared.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output, the faults among it.")
+@click.pass_context
+def verify(ctx: click.Context, bundle: Path, workspace: Path | None, as_json: bool) -> None:
+    """Verify that BUNDLE is as it was written, and list every fault: missing, extra, changed or doubled files.
+
+    Exit code 1 where there is a fault.
+
+    \b
+    Examples:
+      pbr verify demo/batches/E09999999-2014-10-0c6f9a1d2b3e
+      pbr verify demo/batches/E09999999-2014-10-0c6f9a1d2b3e --workspace demo
+    """
+    try:
+        with progress("Verifying"):
+            verified = verify_bundle(bundle, workspace)
+    except Faults as faults:
+        if not as_json:
+            raise
+        show_json({"verified": False, "faults": [asdict(fault) for fault in faults.faults]})
+        ctx.exit(faults.exit_code)
+    run = verified.run
+    if as_json:
+        show_json(
+            {
+                "verified": True,
+                "faults": [],
+                "batch_id": run.batch_id,
+                "lines": run.lines,
+                "amount_pence": run.amount_pence,
+                "manifest_digest": verified.manifest_digest,
+                "state": verified.state,
+            }
+        )
+        return
+    known = f" The ledger knows it, and it is {verified.state}." if verified.state else ""
+    say(f"Every byte is as it was written: batch {run.batch_id}, {run.lines} lines, {pounds(run.amount_pence)}.{known}")
+    say(f"Manifest digest: {verified.manifest_digest}")
