@@ -64,17 +64,18 @@ def _add_ruling(branch: Tree, ruling: Ruling, explanation: Explanation) -> None:
     said.append(words.verdict(ruling.step.verdict, ruling.step.reason), "bold")
     if ruling.part == "route" and ruling.item in explanation.fees and explanation.most_pence is not None:
         fee, most = pounds(explanation.fees[ruling.item]), pounds(explanation.most_pence)
-        said.append(f"; pays {fee}, within {most} for all routes together")
+        pays = "pays" if ruling.step.verdict == "met" else "would pay"
+        said.append(f"; {pays} {fee}, within {most} for all routes together")
     if ruling.flags:
         said.append(f"; flags: {', '.join(ruling.flags)}")
     node = branch.add(said)
     node.add(Text(f"{ruling.citation} [{ruling.standing}]", "italic dim"))
-    _add_step(node, ruling.step)
+    _add_step(node, ruling.step, explanation)
 
 
-def _add_step(branch: Tree, step: Step) -> None:
+def _add_step(branch: Tree, step: Step, explanation: Explanation, about: str = "") -> None:
     said = Text(f"{SIGNS[step.verdict]} ", COLOURS[step.verdict])
-    said.append(f"{step.subject_id}: " if step.subject_id else "")
+    said.append(f"{step.subject_id}: " if step.subject_id not in ("", about) else "")
     said.append(step.says)
     if step.value or step.baseline:
         said.append(f" — {step.value or 'not known'}", "bold")
@@ -86,6 +87,12 @@ def _add_step(branch: Tree, step: Step) -> None:
         node.add(Text(f"would change with {step.would_change}", COLOURS[step.verdict]))
     if step.records:
         more = f" and {len(step.records) - SHOWN_RECORDS} more" if len(step.records) > SHOWN_RECORDS else ""
-        node.add(Text(f"records: {', '.join(step.records[:SHOWN_RECORDS])}{more}", "dim"))
+        shown = [_placed(record, explanation) for record in step.records[:SHOWN_RECORDS]]
+        node.add(Text(f"records: {', '.join(shown)}{more}", "dim"))
     for part in step.parts:
-        _add_step(node, part)
+        _add_step(node, part, explanation, step.subject_id)
+
+
+def _placed(record: str, explanation: Explanation) -> str:
+    places = explanation.places.get(record, ())
+    return f"{record} ({' and '.join(places)})" if places else record

@@ -31,7 +31,7 @@ from pbr.rulebook.model import (
     UnverifiedRuleFlag,
     When,
 )
-from pbr.rulebook.rules import Rules, parts
+from pbr.rulebook.rules import Rules, criterion_of, parts
 from pbr.values import REASONS, Verdict
 
 MET, NOT_MET, UNKNOWN, NOT_APPLICABLE = Verdict.MET, Verdict.NOT_MET, Verdict.UNKNOWN, Verdict.NOT_APPLICABLE
@@ -175,8 +175,7 @@ def _meaning(node: Expression, family: Family, rules: Rules, member: Member | No
             unverified = condition.unverified or then.unverified
             return Judgement(node, then.verdict, then.reasons, unverified, parts=(condition, then))
         case CriterionRef():
-            criterion = rules.pack.results.get(node.criterion) or rules.pack.eligibility[node.criterion]
-            referred = _judge(criterion.test, family, rules)
+            referred = _judge(criterion_of(node, rules).test, family, rules)
             return Judgement(node, referred.verdict, referred.reasons, referred.unverified, parts=(referred,))
 
 
@@ -318,8 +317,7 @@ def _read_facts(
                 if rules.role(node).key in subject.roles:
                     yield from _read_facts(node.that, family, rules, subject)
         case CriterionRef():
-            criterion = rules.pack.results.get(node.criterion) or rules.pack.eligibility[node.criterion]
-            yield from _read_facts(criterion.test, family, rules, None)
+            yield from _read_facts(criterion_of(node, rules).test, family, rules, None)
         case AllOf() | AnyOf() | AtLeast() | When():
             for part in parts(node):
                 yield from _read_facts(part, family, rules, member)

@@ -17,8 +17,8 @@ from pbr.engines.reference import Fact, Judgement, judge, read_families
 from pbr.errors import Fault, Faults
 from pbr.measures.facts import Facts
 from pbr.rulebook import words
-from pbr.rulebook.model import Criterion, ReducedBy, Test
-from pbr.rulebook.rules import Rules
+from pbr.rulebook.model import Criterion, CriterionRef, ReducedBy, Test
+from pbr.rulebook.rules import Rules, criterion_of
 from pbr.values import Verdict
 
 
@@ -101,10 +101,12 @@ def _ruling(
 def _step(judged: Judgement, rules: Rules) -> Step:
     facts = [fact for fact in (judged.fact, judged.baseline) if fact is not None]
     records = sorted({record for fact in facts for record in fact.records})
-    # A criterion that another refers to is explained in its own place.
-    parts = () if hasattr(judged.node, "criterion") else tuple(_step(part, rules) for part in judged.parts)
+    says, parts = words.heading(judged.node, rules), tuple(_step(part, rules) for part in judged.parts)
+    if isinstance(judged.node, CriterionRef):
+        # A criterion that another refers to is explained in its own place.
+        says, parts = f"“{criterion_of(judged.node, rules).title}”", ()
     return Step(
-        says=words.heading(judged.node, rules),
+        says=says,
         verdict=str(judged.verdict),
         subject_id=judged.subject_id,
         value=str(judged.fact or ""),

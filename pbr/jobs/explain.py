@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -9,11 +10,12 @@ from pathlib import Path
 import polars as pl
 
 from pbr.claims.tariff import fee, left_for_family
-from pbr.engines.trace import Trace, trace
+from pbr.engines.trace import Step, Trace, trace
 from pbr.errors import Fault, Faults
 from pbr.jobs.decide import Say, measure_workspace
 from pbr.jobs.replay import open_bundle
 from pbr.rulebook.model import Pack
+from pbr.sources import Extract
 from pbr.workspace import FILE
 
 
@@ -29,12 +31,16 @@ class Claimed:
 
 @dataclass(frozen=True)
 class Explanation:
-    """`fees`: what each route pays a family engaged on that day; `most_pence`: what all of them together can pay."""
+    """`fees`: what each route pays a family engaged on that day; `most_pence`: what all of them together can pay.
+
+    `places`: for a workspace, the file and row of every record that the trace cites, by record id.
+    """
 
     trace: Trace
     fees: dict[str, int]
     most_pence: int | None
     lines: tuple[Claimed, ...]
+    places: dict[str, tuple[str, ...]]
 
 
 def explain(
@@ -51,20 +57,41 @@ def explain(
         claim, held = bundle.tables["claim.csv"], bundle.tables["held.csv"]
         family_id = _by_ref(family_id, pl.concat([claim, held], how="diagonal"), bundle.tables["decisions.parquet"])
         traced = trace(bundle.facts, bundle.rules, family_id)
-        return _explained(traced, bundle.pack.pack, _lines(traced, claim, held))
+        return _explained(traced, bundle.pack.pack, _lines(traced, claim, held), {})
     if not (place / FILE).is_file():
         raise Faults(Fault("E506", str(place), f"is no workspace ({FILE}) and no bundle (bagit.txt)", "Name one."))
     if as_of is None:
         raise Faults(Fault("E505", str(place), "a workspace is explained as of a day", "Add --as-of DATE."))
     measured = measure_workspace(place, as_of, say)
-    return _explained(trace(measured.facts, measured.rules, family_id), measured.pack.pack, ())
+    traced = trace(measured.facts, measured.rules, family_id)
+    return _explained(traced, measured.pack.pack, (), _places(traced, measured.extracts))
 
 
-def _explained(traced: Trace, pack: Pack, lines: tuple[Claimed, ...]) -> Explanation:
+def _places(traced: Trace, extracts: Mapping[str, Extract]) -> dict[str, tuple[str, ...]]:
+    """File and row of each record; an id that two sources use has two places."""
+    cited = pl.Series(sorted(_records(ruling.step for ruling in traced.rulings)), dtype=pl.String)
+    rows = [
+        extract.accepted.filter(pl.col("record_id").is_in(cited.implode())).select(
+            "record_id", place=pl.concat_str("file", pl.lit(":"), pl.col("row").cast(pl.String))
+        )
+        for extract in extracts.values()
+    ]
+    placed = pl.concat(rows).sort("record_id", "place").group_by("record_id").agg("place")
+    return {record: tuple(places) for record, places in placed.iter_rows()}
+
+
+def _records(steps: Iterable[Step]) -> set[str]:
+    return {record for step in steps for record in (*step.records, *_records(step.parts))}
+
+
+def _explained(
+    traced: Trace, pack: Pack, lines: tuple[Claimed, ...], places: dict[str, tuple[str, ...]]
+) -> Explanation:
     engaged = pl.DataFrame({"engaged_on": [traced.engaged_on]})
     fees = {route: engaged.select(fee(pack, name)).item() for route, name in pack.tariff.routes.items()}
     most = engaged.select(left_for_family(pack)).item()
-    return Explanation(traced, {route: pence for route, pence in fees.items() if pence is not None}, most, lines)
+    known = {route: pence for route, pence in fees.items() if pence is not None}
+    return Explanation(traced, known, most, lines, places)
 
 
 def _by_ref(name: str, lines: pl.DataFrame, decisions: pl.DataFrame) -> str:

@@ -18,6 +18,7 @@ from pbr.rulebook.model import (
     AnyOf,
     AtLeast,
     ConditionFlag,
+    Criterion,
     CriterionRef,
     DatedValue,
     Every,
@@ -188,6 +189,11 @@ def parts(node: Expression) -> tuple[Expression, ...]:
             return (node.that,)
         case Test() | ReducedBy() | CriterionRef():
             return ()
+
+
+def criterion_of(node: CriterionRef, rules: Rules) -> Criterion:
+    """The criterion that a node refers to: a result or, failing that, one of eligibility."""
+    return rules.pack.results.get(node.criterion) or rules.pack.eligibility[node.criterion]
 
 
 def walk(node: Expression) -> Iterator[Expression]:

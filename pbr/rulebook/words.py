@@ -46,7 +46,7 @@ from pbr.rulebook.model import (
     Test,
     When,
 )
-from pbr.rulebook.rules import Rules, parts
+from pbr.rulebook.rules import Rules, criterion_of, parts
 from pbr.values import Share, Verdict, pounds
 
 _DAYS = {
@@ -105,8 +105,7 @@ def heading(node: Expression, rules: Rules) -> str:
             share, months = limit(node.reduced_by, rules), rules.number(node.against.months_before_engagement)
             return f"{measure(node.measure, rules)} is down by at least {share} from {_before_engagement(months)}"
         case CriterionRef():
-            criterion = rules.pack.results.get(node.criterion) or rules.pack.eligibility[node.criterion]
-            return f"“{criterion.title}” is met"
+            return f"“{criterion_of(node, rules).title}” is met"
         case _:
             assert_never(node)
 
