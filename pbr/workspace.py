@@ -260,6 +260,11 @@ class Workspace(Settings):
             lines=lines,
         )
 
+    @classmethod
+    def of(cls, workspace: Workspace | Path | str) -> Workspace:
+        """A workspace as it is given to a job: loaded, or by its folder."""
+        return workspace if isinstance(workspace, Workspace) else cls.load(workspace)
+
     @property
     def ledger_path(self) -> Path:
         return self.root / "ledger.sqlite"

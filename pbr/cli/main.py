@@ -10,9 +10,12 @@ from pbr.cli.console import HABITS, Commands
 from pbr.cli.decide import decide
 from pbr.cli.demo import demo
 from pbr.cli.doctor import doctor
+from pbr.cli.doctor import doctor
 from pbr.cli.explain import explain
+from pbr.cli.ledger import ledger
 from pbr.cli.replay import replay
 from pbr.cli.rules import rules
+from pbr.cli.verify import verify
 
 
 @click.group(cls=Commands, context_settings=HABITS)

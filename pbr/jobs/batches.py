@@ -18,7 +18,7 @@ def submit(workspace: Workspace | Path | str, batch_id: str, *, at: datetime, by
     Its bundle must verify and be the one that the ledger knows. Raises Faults: E507 another bundle or none, those of
     the bundle, and those of the ledger (E605–E607 the batch's state).
     """
-    workspace = workspace if isinstance(workspace, Workspace) else Workspace.load(workspace)
+    workspace = Workspace.of(workspace)
     with Ledger.open(workspace.ledger_path) as ledger:
         prepared = ledger.prepared(batch_id)
         if prepared is not None:
@@ -33,6 +33,6 @@ def submit(workspace: Workspace | Path | str, batch_id: str, *, at: datetime, by
 
 def withdraw(workspace: Workspace | Path | str, batch_id: str, reason: str, *, at: datetime, by: str) -> Entry:
     """Take a batch back: its families can be claimed again. Raises Faults of the ledger (E605–E607)."""
-    workspace = workspace if isinstance(workspace, Workspace) else Workspace.load(workspace)
+    workspace = Workspace.of(workspace)
     with Ledger.open(workspace.ledger_path) as ledger:
         return ledger.append("withdrawn", batch_id, {"reason": reason}, at=at, by=by)

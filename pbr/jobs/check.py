@@ -52,8 +52,9 @@ class CheckReport:
         }
 
 
-def check(workspace: Workspace, say: Say = lambda step: None) -> CheckReport:
+def check(workspace: Workspace | Path | str, say: Say = lambda step: None) -> CheckReport:
     """Read and link a workspace's sources. Raises Faults where one cannot be read (see `sources.read`)."""
+    workspace = Workspace.of(workspace)
     extracts = read(workspace, say)
     say("linking")
     evidence = attach(extracts)

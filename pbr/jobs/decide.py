@@ -87,8 +87,7 @@ def measure_workspace(
     workspace: Workspace | Path | str, as_of: date, say: Say = lambda step: None, pack: LoadedPack | None = None
 ) -> Measurement:
     """Read, link and measure a workspace as of a day, by its own rule pack unless another is given."""
-    if not isinstance(workspace, Workspace):
-        workspace = Workspace.load(workspace)
+    workspace = Workspace.of(workspace)
     pack = pack or load_pack(*pack_of(workspace))
     rules = pack.rules(as_of)
     extracts = sources.read(workspace, say)
