@@ -54,7 +54,8 @@ def prepare(workspace: Path, as_of: date, window: str, claim_date: date | None, 
     now = datetime.now(UTC)
     with progress("Preparing") as step:
         prepared = prepare_batch(workspace, as_of, window, at=now, by=by, claim_date=claim_date, say=step)
-    show(prepared.selection.attrition if form != "table" else _readable(prepared), form, title="What fell out, and where")
+    attrition = _readable(prepared) if form == "table" else prepared.selection.attrition
+    show(attrition, form, title="What fell out, and where")
     _tell(prepared, workspace)
 
 
@@ -97,7 +98,7 @@ def _readable(prepared: Preparation) -> pl.DataFrame:
 
 def _tell(prepared: Preparation, workspace: Path) -> None:
     if prepared.new_key:
-        say(f"A key for the families' pseudonyms was made: {workspace / 'pbr.key'}. Keep it, and keep it to yourselves.")
+        say(f"A key for the families' pseudonyms was made: {workspace / 'pbr.key'}. Keep it, and keep it secret.")
     if prepared.bundle is None:
         say("Nothing can be claimed, so no batch was prepared. The table says where each family fell out.")
         return

@@ -10,7 +10,6 @@ from pbr.cli.console import HABITS, Commands
 from pbr.cli.decide import decide
 from pbr.cli.demo import demo
 from pbr.cli.doctor import doctor
-from pbr.cli.doctor import doctor
 from pbr.cli.explain import explain
 from pbr.cli.ledger import ledger
 from pbr.cli.replay import replay
@@ -28,7 +27,7 @@ def main() -> None:
     """
 
 
-for command in (check, decide, claim, replay, explain, rules, demo, doctor):
+for command in (check, decide, claim, verify, replay, explain, ledger, rules, doctor, demo):
     main.add_command(command)
 
 if __name__ == "__main__":
