@@ -3,7 +3,8 @@
 `write(folder, seed, families)` writes pbr.toml and its CSV sources and returns the as-of date to decide for. Every
 limit is hit exactly, missed by one and passed by one far more often than chance would: windows' first and last days,
 15% of sessions, three suspensions, falls of 60% and 33%, 26 weeks, 91 days, birthdays, joins and leaves, coverage one
-day short, rows that cannot be read, links that cannot be decided. All people are invented.
+day short, rows that cannot be read, links that cannot be decided. All people are invented, and their identifiers have
+right check digits in ranges that are never given to anybody (schools below 1000, NHS numbers of 999, NINOs of X).
 """
 
 import csv
@@ -105,23 +106,23 @@ class Authority:
     # ---- people
 
     def upn(self) -> str:
-        digits = f"{self.rng.choice(['801', '207', '330', '883'])}{self.rng.randint(0, 10**9 - 1):09d}"
+        digits = f"{self.rng.choice(['801', '207', '330', '883'])}0{self.rng.randint(0, 10**8 - 1):08d}"
         total = sum(int(c) * position for position, c in enumerate(digits, start=2))
         return "ABCDEFGHJKLMNPQRTUVWXYZ"[total % 23] + digits
 
     def nino(self) -> str:
-        return (self.rng.choice(["AB", "CE", "JK", "PW", "SX"]) + f"{self.rng.randint(0, 999999):06d}"
+        return (self.rng.choice(["XA", "XB", "XE", "XK", "XW"]) + f"{self.rng.randint(0, 999999):06d}"
                 + self.rng.choice("ABCD"))
 
     def nhs_number(self) -> str:
         while True:
-            base = f"{self.rng.randint(400000000, 499999999)}"
+            base = f"999{self.rng.randint(0, 999999):06d}"
             check = 11 - sum(int(c) * weight for c, weight in zip(base, range(10, 1, -1), strict=True)) % 11
             if check != 10:
                 return base + str(check % 11)
 
     def pnc_id(self) -> str:
-        year, serial = self.rng.choice(["2009", "2011", "2012"]), f"{self.rng.randint(1, 9999999):07d}"
+        year, serial = self.rng.choice(["2009", "2011", "2012"]), f"{self.rng.randint(9000000, 9999999):07d}"
         return f"{year}/{serial}{'ZABCDEFGHJKLMNPQRTUVWXY'[int(year[2:] + serial) % 23]}"
 
     def person(self, born: date, family: str, postcode: str) -> Person:

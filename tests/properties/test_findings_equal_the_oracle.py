@@ -11,7 +11,7 @@ import pytest
 from tests.oracle import phase1, random_workspaces
 from tests.oracle.compare import decide, differences
 
-FAMILIES = 75
+FAMILIES = 100  # of one workspace
 FIRST = int(os.environ.get("PBR_ORACLE_SEED", "0"))
 WORKSPACES = -(-int(os.environ.get("PBR_ORACLE_FAMILIES", "1500")) // FAMILIES)
 SEEDS = range(FIRST, FIRST + WORKSPACES)
