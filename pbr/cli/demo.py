@@ -13,6 +13,7 @@ from pbr.cli.console import progress
 from pbr.cli.decide import decide
 from pbr.cli.explain import explain
 from pbr.cli.replay import replay
+from pbr.cli.verify import verify
 from pbr.jobs.demo import Made, make_authority
 from pbr.values import pounds
 from pbr.workspace import Workspace
@@ -44,7 +45,8 @@ def demo(context: click.Context, folder: Path, families: int, seed: int) -> None
     _step(f"pbr claim prepare {folder} --as-of {day} --window {window}")
     context.invoke(prepare, workspace=folder, as_of=day, window=window, by="demo")
     for bundle in sorted(workspace.batches_path.glob(f"{workspace.authority.code}-{window}-*")):
-        # _step(f"pbr verify {bundle}")
+        _step(f"pbr verify {bundle} --workspace {folder}")
+        context.invoke(verify, bundle=bundle, workspace=folder)
         _step(f"pbr replay {bundle}")
         context.invoke(replay, bundle=bundle)
         first = pl.scan_csv(bundle / "data" / "claim.csv").select("family_ref").first().collect().item()

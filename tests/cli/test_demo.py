@@ -37,7 +37,7 @@ def test_the_claim_is_the_one_that_truth_csv_expects(shown: tuple[Path, Result])
 def test_each_step_is_a_command_that_can_be_typed(shown: tuple[Path, Result]) -> None:
     folder, result = shown
     steps = [line.split()[2] for line in result.output.splitlines() if line.startswith("$ pbr ")]
-    assert steps == ["check", "decide", "claim", "replay", "explain"]
+    assert steps == ["check", "decide", "claim", "verify", "replay", "explain"]
     assert str(folder / "truth.csv") in result.output
     assert (folder / "findings.csv").is_file()
 
