@@ -106,7 +106,7 @@ def rulebook(loaded: LoadedPack, on: date | None = None) -> Rulebook:
     for name, flag in pack.flags.items():
         lines: list[tuple[int, str]] = []
         tests = (("where", flag.when), ("unless", flag.unless)) if isinstance(flag, ConditionFlag) else ()
-        read: list[str] = []
+        read = [flag.session, flag.incident, flag.exclusion, flag.days_in_work] if flag.kind == "near_threshold" else []
         for word, test in tests:
             if test is not None:
                 lines += [(0, f"{word}:"), *((depth + 1, line) for depth, line in words.outline(test, rules))]

@@ -227,12 +227,12 @@ class _File:
                 "criterion",
                 dict.fromkeys(pack.eligibility, "eligibility") | dict.fromkeys(pack.results, "result"),
             )
-        item = data[key]
+        item = str(data[key])
         if item not in known:
-            what = f"there is no {key} '{item}'{close(str(item), known)}"
+            what = f"there is no {key} '{item}'{close(item, known)}"
             self.fault("E242", (key,), what, f"Those of the pack: {', '.join(known)}.")
             return None
-        return known[item], str(item)
+        return known[item], item
 
     def known_keys(self, data: Mapping[str, Any], known: Iterable[str], path: marked.Path) -> None:
         for key in data:
@@ -245,12 +245,11 @@ class _File:
     def case(self, data: dict[str, Any], part: str, item: str, path: marked.Path) -> Case | None:
         before = len(self.faults)
         self.known_keys(data, ("name", "basis", "as_of", "facts", "expected", "reason", "flags"), path)
-        for key in ("name", "basis", "expected"):
+        for key in ("name", "basis"):
             if not isinstance(data.get(key), str) or not data[key]:
                 self.fault("E241", (*path, key), f"a case has no text as its `{key}`", f"Add `{key}:` to it.")
         if data.get("expected") not in tuple(Verdict):
-            what, next_step = "no verdict is expected that there is", f"Expect one of {', '.join(Verdict)}."
-            self.fault("E241", (*path, "expected"), what, next_step)
+            self.fault("E241", (*path, "expected"), "`expected` is no verdict", f"Expect one of {', '.join(Verdict)}.")
         self.expectations(data, part, path)
         as_of = data.get("as_of", self.loaded.last_day)
         if not isinstance(as_of, date):
@@ -292,7 +291,7 @@ class _File:
         known = self.loaded.pack.flags
         if flags and part != "route":
             self.fault("E241", (*path, "flags"), "flags stand on routes only", "Take `flags` out.")
-        if not isinstance(flags, tuple) or any(flag not in known for flag in flags):
+        if not isinstance(flags, tuple) or any(str(flag) not in known for flag in flags):
             self.fault(
                 "E241", (*path, "flags"), "`flags` is not a list of the pack's flags", f"Flags: {', '.join(known)}."
             )

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +99,7 @@ class LoadedPack:
         """`rules/phase-1/parameters.yaml:17`: where a part of the pack is written."""
         return _place(self.sources, path)
 
-    @cached_property
+    @property
     def last_day(self) -> date:
         """The last day a claim can be made: the day for which a pack is shown and its cases are run."""
         return self.pack.tariff.claimed_until
@@ -285,7 +284,7 @@ class _Builder:
         """A parameter with its values as its unit has them: `15%` a share, `£3,200` pence, a need text."""
         if not isinstance(parameter, dict) or not isinstance(parameter.get("values"), tuple):
             return parameter
-        unit = parameter.get("unit")
+        unit = str(parameter.get("unit"))
         values = []
         for position, dated in enumerate(parameter["values"]):
             if isinstance(dated, dict) and "value" in dated:
@@ -295,8 +294,8 @@ class _Builder:
                         value = _in_unit(dated["value"], unit)
                 except ValueError as wrong:
                     at = (*path, "values", position, "value")
-                    what = f"parameter '{path[-1]}' is in {unit}, and its value {wrong}"
-                    self.fault("E208", at, what, _WRITE[str(unit)])
+                    what = f"parameter '{path[-1]}' is in {unit}, and {wrong}"
+                    self.fault("E208", at, what, _WRITE[unit])
                 dated = dated | {"value": value}
             values.append(dated)
         return parameter | {"values": tuple(values)}
@@ -316,10 +315,9 @@ class _Builder:
                 listed = f"It can have: {', '.join(allowed)}."
                 self.fault("E206", path, f"'{key}' is not a key{_of(path[:-1])}{close(str(key), allowed)}", listed)
             case "union_tag_not_found" | "union_tag_invalid" if key == "measure":
-                name = value.get("name", "") if isinstance(value, dict) else value
-                what = (
-                    f"there is no measure '{name}'{close(str(name), MEASURES)}" if name else "a measure has no `name`"
-                )
+                name = value.get("name") if isinstance(value, dict) else value
+                near = close(name, MEASURES) if isinstance(name, str) else ""
+                what = f"there is no measure {_described(name)}{near}" if name else "a measure has no `name`"
                 self.fault("E209", path, what, f"Measures: {', '.join(MEASURES)}.")
             case "union_tag_not_found" | "union_tag_invalid" if len(path) == 2 and path[0] == "flags":
                 kind = value.get("kind") if isinstance(value, dict) else None
@@ -348,7 +346,8 @@ class _Builder:
             case kind:
                 wanted = next((words for start, words in _KINDS.items() if kind.startswith(start)), "something else")
                 found = f"the text {_described(value)}" if isinstance(value, str) else _described(value)
-                self.fault("E207", path, f"'{key}' is {found}; it must be {wanted}", "See docs/rule-language.md.")
+                named = f"'{key}'" if isinstance(key, str) else f"item {key + 1} of '{path[-2]}'"
+                self.fault("E207", path, f"{named} is {found}; it must be {wanted}", "See docs/rule-language.md.")
 
 
 _WRITE: dict[str, str] = {
@@ -382,7 +381,7 @@ def _in_unit(value: Any, unit: str) -> Any:
             return _pence(value)
         case "codes" if isinstance(value, tuple) and value and all(isinstance(code, str) and code for code in value):
             if len(set(value)) < len(value):
-                raise ValueError("has a word twice")
+                raise ValueError("the list has a word twice")
             return value
         case "need" if isinstance(value, str) and value:
             return value
@@ -390,7 +389,7 @@ def _in_unit(value: Any, unit: str) -> Any:
             return value
         case "months" | "terms" | "weeks" if type(value) is int and value >= 1:
             return value
-    raise ValueError(f"{_described(value)} does not fit")
+    raise ValueError(f"{_described(value)} does not fit it")
 
 
 def _pence(text: str) -> int:
@@ -399,9 +398,9 @@ def _pence(text: str) -> int:
     grouped = len(groups) == 1 or (len(groups[0]) in (1, 2, 3) and all(len(group) == 3 for group in groups[1:]))
     digits = "".join(groups)
     if not (text.startswith("£") and digits.isdecimal() and digits.isascii() and grouped):
-        raise ValueError(f"'{text}' does not fit")
+        raise ValueError(f"'{text}' does not fit it")
     if dot and not (len(odd) == 2 and odd.isdecimal() and odd.isascii()):
-        raise ValueError(f"'{text}' does not fit")
+        raise ValueError(f"'{text}' does not fit it")
     return int(digits) * 100 + int(odd or 0)
 
 
@@ -477,7 +476,7 @@ def _walk(path: marked.Path, data: Any, location: tuple[int | str, ...]) -> tupl
     """Where in the data one of pydantic's locations is: without the tags that it puts in for unions."""
     tagged = False
     for step in location:
-        if not tagged and isinstance(data, dict) and len(path) > 1 and step in _union_tags(data):
+        if not tagged and step in _union_tags(path, data):
             tagged = True
             continue
         tagged = False
@@ -489,5 +488,12 @@ def _walk(path: marked.Path, data: Any, location: tuple[int | str, ...]) -> tupl
     return path, data
 
 
-def _union_tags(data: dict[str, Any]) -> tuple[Any, ...]:
-    return tag_of(data), data.get("name"), data.get("kind")
+def _union_tags(path: marked.Path, data: Any) -> tuple[Any, ...]:
+    """What pydantic may put in front of the keys of the data at a path: the kind of a flag, test or measure."""
+    match path:
+        case ("flags", _) if isinstance(data, dict):
+            return (data.get("kind"),)
+        case ("eligibility" | "results" | "routes" | "flags", _, _, *_) if isinstance(data, dict):
+            return tag_of(data), data.get("name")
+        case _:
+            return ()

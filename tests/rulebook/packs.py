@@ -12,7 +12,7 @@ from pbr.errors import Fault, Faults
 from pbr.rulebook.load import load_pack, packs_folder
 
 
-class Plainly(yaml.SafeDumper):
+class Plainly(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
     """Writes a value out each time, where YAML would let it stand for another."""
 
     def ignore_aliases(self, data: Any) -> bool:

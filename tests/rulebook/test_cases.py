@@ -154,6 +154,7 @@ def test_a_limit_is_covered_only_by_a_case_that_meets_it_exactly(tmp_path: Path)
         ("criterion: asb_reduce\ncases: []\n", "E242 mine.yaml:1 there is no criterion 'asb_reduce' (did you mean"),
         ("route: asb_reduced\ncases: []\n", "E242 mine.yaml:1 there is no route 'asb_reduced'"),
         ("criterion: asb_reduced\ncase: []\n", "E241 mine.yaml:2 'case' is not a key here (did you mean 'cases'?)"),
+        ("criterion: [a]\ncases: []\n", "E242 mine.yaml:1 there is no criterion"),
         ("criterion: [a\n", "E202 mine.yaml"),
     ],
 )
@@ -189,7 +190,7 @@ def test_a_file_that_is_not_one_of_cases(text: str, says: str, tmp_path: Path) -
         (
             "criterion local_discretion",
             {"facts": {"family": {"need_identified": True}}, "expected": "yes"},
-            "E241 .*no verdict is expected that there is",
+            "E241 .*`expected` is no verdict",
         ),
         (
             "criterion local_discretion",

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
-from typing import NamedTuple
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.rulebook.packs import copy_of_phase_1, faults_of, line_of, put
+from pbr.rulebook import marked
+from pbr.rulebook.load import packs_folder
+from tests.rulebook.packs import as_yaml, copy_of_phase_1, faults_of, line_of, put
 
 P, E, R, T, F = "parameters.yaml", "eligibility.yaml", "results.yaml", "tariff.yaml", "flags.yaml"
 
@@ -109,14 +116,14 @@ SLIPS = {
         F, "  school_leaver:\n", "  School_leaver:\n", "E207", "  School_leaver:", "cannot be an id in flags"
     ),
     "a share without its sign": Slip(
-        P, "value: 15%", "value: 15", "E208", "value: 15", "is in share, and its value 15 does not fit"
+        P, "value: 15%", "value: 15", "E208", "value: 15", "is in share, and 15 does not fit it"
     ),
     "a share of more than all": Slip(P, "value: 5/6", "value: 6/5", "E208", "value: 6/5", "more than the whole"),
     "money without its sign": Slip(P, "value: £700", "value: 700", "E208", "value: 700", "Write it as £3,200"),
     "money grouped by two": Slip(
-        P, "value: £3,200", "value: £32,00", "E208", "value: £32,00", "is in pence, and its value '£32,00' does not fit"
+        P, "value: £3,200", "value: £32,00", "E208", "value: £32,00", "is in pence, and '£32,00' does not fit it"
     ),
-    "no months": Slip(P, "value: 12", "value: 0", "E208", "value: 0", "its value 0 does not fit"),
+    "no months": Slip(P, "value: 12", "value: 0", "E208", "value: 0", "and 0 does not fit it"),
     "a code twice": Slip(P, "value: [ESA, IB,", "value: [ESA, ESA,", "E208", "[ESA, ESA", "has a word twice"),
     "an unknown measure": Slip(
         R,
@@ -451,3 +458,41 @@ def test_a_section_or_item_of_the_wrong_shape_is_a_fault_and_no_traceback(value:
     folder = copy_of_phase_1(tmp_path / "whole")
     (folder / F).write_text(f"flags: {value}\n")
     assert faults_of(folder) or value == "{}"
+
+
+def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield (*path, key)
+        yield from _paths(inner, (*path, key))
+
+
+def _open(value: Any) -> Any:
+    """Data with lists where it had tuples, so that a piece can be put in place of another."""
+    if isinstance(value, dict):
+        return {key: _open(inner) for key, inner in value.items()}
+    return [_open(inner) for inner in value] if isinstance(value, tuple) else value
+
+
+FILES = sorted((packs_folder() / "phase-1").glob("*.yaml"))
+WHOLE = {key: value for file in FILES for key, value in marked.read(file.read_bytes(), file.name)[0].data.items()}
+JARGON = re.compile(r"Input should|Extra inputs|Field required|validat|NoneType|pydantic|Traceback|\bstr\b|\bdict\b")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_whatever_is_put_in_place_of_a_piece_of_a_pack_is_reported_in_plain_words(data: st.DataObject) -> None:
+    pack = _open(WHOLE)
+    *path, last = data.draw(st.sampled_from(sorted(_paths(pack), key=str)))
+    within = pack
+    for key in path:
+        within = within[key]
+    odd = [3, True, "odd", "15%", [], {}, ["odd"], {"odd": 1}, date(2012, 4, 1), {"measure": "odd"}, {"when": []}]
+    within[last] = data.draw(st.sampled_from(odd))
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "pack.yaml").write_text(as_yaml(pack), encoding="utf-8")
+        reported = faults_of(Path(folder))
+        for fault in reported:
+            assert re.fullmatch(r"E2\d\d", fault.code)
+            assert fault.place.startswith(f"{folder}/pack.yaml:")
+            assert not JARGON.search(fault.what + fault.next_step), str(fault)

@@ -46,7 +46,7 @@ def test_show_has_every_rule_for_programs() -> None:
     ]
     read = {figure["parameter"] for entry in shown["entries"] for figure in entry["figures"]}
     read |= {figure["parameter"] for figure in shown["tariff"]}
-    assert pack.parameters.keys() - read == {"near_sessions", "near_incidents", "near_exclusions", "near_days_in_work"}
+    assert pack.parameters.keys() == read
 
 
 def test_show_of_a_day_before_the_programme_is_a_fault_and_no_guess() -> None:
