@@ -171,11 +171,3 @@ def test_a_ledger_that_was_touched_vouches_for_no_bundle(authority: Authority) -
     ran = pbr("verify", authority.bundle.path, "--workspace", authority.root)
     assert ran.exit_code == 1
     assert "E622" in ran.stderr
-
-
-@pytest.mark.parametrize(
-    "command", [["ledger"], ["ledger", "list"], ["ledger", "verify"], ["ledger", "balance"], ["verify"]]
-)
-def test_every_command_has_an_example(command: list[str]) -> None:
-    said = pbr(*command, "--help").stdout
-    assert f"pbr {' '.join(command)} demo" in said or command == ["ledger"]
