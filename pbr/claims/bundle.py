@@ -169,9 +169,10 @@ def write_bundle(folder: Path, contents: BundleContents) -> Bundle:
                 bagit.Bag(str(partial)).validate()
                 partial.rename(path)
                 _sync_folder(folder)
-    except OSError as error:
+    except (OSError, bagit.BagError) as error:
         step = "See to the disk and to your rights on it, and run the command again."
-        raise Faults(Fault("E541", str(path), f"cannot be written: {error.strerror}", step)) from error
+        why = error.strerror if isinstance(error, OSError) else f"what was written is not what bagit reads ({error})"
+        raise Faults(Fault("E541", str(path), f"cannot be written: {why}", step)) from error
     return Bundle(path, contents.batch, bag.Content.of(tags[bag.TAGMANIFEST]).digest, kept)
 
 

@@ -115,6 +115,15 @@ def test_a_folder_that_cannot_be_written_is_a_fault(tmp_path: Path) -> None:
         write_bundle(tmp_path / "batches", contents())
 
 
+def test_a_disk_that_keeps_other_bytes_than_it_was_given_yields_no_bundle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pbr.claims.bag.declaration", lambda: b"BagIt-Version: none\n")
+    with pytest.raises(Faults, match="E541 .*bagit"):
+        write_bundle(tmp_path, contents())
+    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == []
+
+
 @pytest.mark.parametrize("path", ["../pack.yaml", "/etc/pack.yaml", "a//b.yaml", ".hidden", "a b.yaml", "é.yaml", ""])
 def test_a_rule_file_with_a_path_that_no_bag_should_carry_is_a_fault(tmp_path: Path, path: str) -> None:
     with pytest.raises(Faults, match="E543"):
