@@ -119,7 +119,7 @@ def test_a_disk_that_keeps_other_bytes_than_it_was_given_yields_no_bundle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pbr.claims.bag.declaration", lambda: b"BagIt-Version: none\n")
-    with pytest.raises(Faults, match="E541 .*bagit"):
+    with pytest.raises(Faults, match=r"E541 .*bagit"):
         write_bundle(tmp_path, contents())
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == []
 
