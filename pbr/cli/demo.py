@@ -21,7 +21,14 @@ from pbr.workspace import Workspace
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--families", type=click.IntRange(1, 1_000_000), default=200, show_default=True, metavar="N")
+@click.option(
+    "--families",
+    type=click.IntRange(1, 1_000_000),
+    default=200,
+    show_default=True,
+    metavar="N",
+    help="How many families to make.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same families.")
 @click.pass_context
 def demo(context: click.Context, folder: Path, families: int, seed: int) -> None:

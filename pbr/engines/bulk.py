@@ -45,6 +45,7 @@ VERDICTS = {
 }
 BIT = {code: 1 << place for place, code in enumerate(REASONS)}
 REASON_TEXT = {bits: ";".join(code for code, bit in BIT.items() if bits & bit) for bits in range(1 << len(REASONS))}
+BITS = {text: bits for bits, text in REASON_TEXT.items() if text}
 
 Quantifier = Every | Some
 
@@ -80,7 +81,7 @@ class Scope:
 
     def reason(self, measure: Measure) -> pl.Expr:
         code = pl.col(self.rules.fact_key(measure)).struct.field("reason")
-        return code.replace_strict(BIT, default=0, return_dtype=pl.UInt8)
+        return code.replace_strict(BITS, default=0, return_dtype=pl.UInt8)
 
 
 def decide(facts: Facts, rules: Rules) -> pl.DataFrame:

@@ -224,7 +224,7 @@ def _reduced_by(node: ReducedBy, current: Fact, baseline: Fact, rules: Rules) ->
 
 
 def _because(fact: Fact) -> frozenset[str]:
-    return frozenset({fact.reason}) if fact.reason else frozenset()
+    return frozenset(fact.reason.split(";")) if fact.reason else frozenset()
 
 
 def _combine(node: Expression, judged: list[Judgement], rules: Rules) -> Judgement:

@@ -19,77 +19,105 @@ PRESENT = ("/", "\\", "L", "B", "J", "K", "P", "V", "W")
 AUTHORISED = ("C", "C1", "C2", "E", "F", "H", "I", "J1", "M", "R", "S", "T")
 UNAUTHORISED = ("G", "N", "O", "U")
 ONE_TERM = ["person_id", "academic_year", "term"]
+SESSIONS = ("sessions_possible", "sessions_authorised", "sessions_unauthorised")
+TERM_RECORD = pl.Schema(
+    {
+        **dict.fromkeys(ONE_TERM, pl.String()),
+        **dict.fromkeys(SESSIONS, pl.Int64()),
+        "enrolments": pl.List(pl.String()),
+        "found": pl.Boolean(),
+        "records": pl.List(pl.String()),
+        "possible": pl.Boolean(),
+    }
+)
 
 
 def term_records(evidence: Evidence, calendar: Calendar) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Each person's record of each term, and the terms where their marks and termly rows differ.
 
     Columns of the first: `person_id`, `academic_year`, `term`, `sessions_possible`, `sessions_authorised`,
-    `sessions_unauthorised`, `enrolments` (list), `records` (ids, list), `possible` (may be somebody else's). Of the
-    second: `person_id`, `academic_year`, `term`.
+    `sessions_unauthorised` and `enrolments` (list) of what is surely theirs, `found` (whether anything is), `records`
+    (ids, list), `possible` (whether something may be theirs). Of the second: `person_id`, `academic_year`, `term`.
     """
-    sessions = ("sessions_possible", "sessions_authorised", "sessions_unauthorised")
-    empty = pl.DataFrame(
-        schema={
-            **dict.fromkeys(ONE_TERM, pl.String),
-            **dict.fromkeys(sessions, pl.Int64),
-            "enrolments": pl.List(pl.String),
-            "records": pl.List(pl.String),
-            "possible": pl.Boolean,
-        }
-    )
-    termly = empty
-    if "attendance" in evidence.records:
-        termly = (
-            evidence.records["attendance"]
-            .lazy()
-            .group_by(ONE_TERM)
-            .agg(
-                pl.col(sessions).sum().cast(pl.Int64),
-                enrolments=pl.col("enrolment").unique().sort(),
-                records=pl.col("record_id").sort(),
-                possible=pl.col("possible").any(),
-            )
-            .collect()
+    termly = _from_rows(evidence)
+    marked = _from_marks(evidence, calendar)
+    if marked.is_empty():
+        return termly, termly.select(ONE_TERM).clear()
+    surely = termly.filter("found")
+    both = surely.join(marked.filter("found"), on=ONE_TERM, suffix="_marked")
+    differing = both.filter(pl.any_horizontal(pl.col(name) != pl.col(f"{name}_marked") for name in SESSIONS))
+    together = (
+        pl.concat([termly, marked.join(surely, on=ONE_TERM, how="anti")])
+        .group_by(ONE_TERM)
+        .agg(
+            pl.col(SESSIONS).sum(),
+            pl.col("enrolments").explode().unique().sort(),
+            pl.col("found").any(),
+            pl.col("records").explode().sort(),
+            pl.col("possible").any(),
         )
-    marked = _from_marks(evidence, calendar, empty)
-    both = termly.join(marked, on=ONE_TERM, suffix="_marked")
-    differing = both.filter(pl.any_horizontal(pl.col(name) != pl.col(f"{name}_marked") for name in sessions))
-    only_marked = marked.join(termly, on=ONE_TERM, how="anti")
-    return pl.concat([termly.select(empty.columns), only_marked]), differing.select(ONE_TERM).sort(ONE_TERM)
+    )
+    return together, differing.select(ONE_TERM).sort(ONE_TERM)
 
 
-def _from_marks(evidence: Evidence, calendar: Calendar, empty: pl.DataFrame) -> pl.DataFrame:
+def _from_rows(evidence: Evidence) -> pl.DataFrame:
+    if "attendance" not in evidence.records:
+        return pl.DataFrame(schema=TERM_RECORD)
+    sure = ~pl.col("possible")
+    return (
+        evidence.records["attendance"]
+        .lazy()
+        .with_columns(pl.when(sure).then(pl.col(name)).otherwise(0).cast(pl.Int64).alias(name) for name in SESSIONS)
+        .with_columns(enrolment=pl.when(sure).then("enrolment"))
+        .group_by(ONE_TERM)
+        .agg(
+            pl.col(SESSIONS).sum(),
+            enrolments=pl.col("enrolment").drop_nulls().unique().sort(),
+            found=sure.any(),
+            records=pl.col("record_id").sort(),
+            possible=pl.col("possible").any(),
+        )
+        .select(TERM_RECORD.names())
+        .collect()
+    )
+
+
+def _from_marks(evidence: Evidence, calendar: Calendar) -> pl.DataFrame:
     coverage = evidence.coverage.get("marks")
     if "marks" not in evidence.records or coverage is None:
-        return empty
+        return pl.DataFrame(schema=TERM_RECORD)
     terms = [
         term
         for term in calendar.terms(coverage.start.year - 1, coverage.until.year)
         if coverage.start <= term.start and term.until <= coverage.until
     ]
-    marks, of = evidence.records["marks"].lazy(), pl.col("code")
     dated = pl.LazyFrame(
         [(t.academic_year, t.season, t.start, t.until) for t in terms],
         schema={"academic_year": pl.String, "term": pl.String, "start": pl.Date, "until": pl.Date},
         orient="row",
     ).sort("start")
+    sure, code = ~pl.col("possible"), pl.col("code")
+    nothing = pl.lit([], dtype=pl.List(pl.String))
     return (
-        marks.sort("date")
+        evidence.records["marks"]
+        .lazy()
+        .sort("date")
         .join_asof(dated, left_on="date", right_on="start")
         .filter(pl.col("date") <= pl.col("until"))
-        .group_by(*ONE_TERM, "date", "session")
-        .agg(pl.col("code").first(), pl.col("record_id"), pl.col("possible").any())
+        # The same mark sent twice, under two record ids, is one session.
+        .group_by(*ONE_TERM, "date", "session", "possible")
+        .agg(code.first(), pl.col("record_id"))
         .group_by(ONE_TERM)
         .agg(
-            sessions_possible=of.is_in(PRESENT + AUTHORISED + UNAUTHORISED).sum().cast(pl.Int64),
-            sessions_authorised=of.is_in(AUTHORISED).sum().cast(pl.Int64),
-            sessions_unauthorised=of.is_in(UNAUTHORISED).sum().cast(pl.Int64),
-            enrolments=pl.lit(["registered"]),
+            sessions_possible=(sure & code.is_in(PRESENT + AUTHORISED + UNAUTHORISED)).sum().cast(pl.Int64),
+            sessions_authorised=(sure & code.is_in(AUTHORISED)).sum().cast(pl.Int64),
+            sessions_unauthorised=(sure & code.is_in(UNAUTHORISED)).sum().cast(pl.Int64),
+            found=sure.any(),
             records=pl.col("record_id").explode().sort(),
             possible=pl.col("possible").any(),
         )
-        .select(empty.columns)
+        .with_columns(enrolments=pl.when("found").then(pl.lit(["registered"])).otherwise(nothing))
+        .select(TERM_RECORD.names())
         .collect()
     )
 
@@ -104,16 +132,17 @@ def measure(
     first = next(iter(calls.values()))
     terms = school_terms(people, rules.number(first.last_terms), first.at, rules, calendar)
     summed = terms.lazy().join(
-        records.lazy().rename({"person_id": "subject_id"}).with_columns(found=pl.lit(True)),
+        records.lazy().rename({"person_id": "subject_id"}),
         on=["subject_id", "academic_year", "term"],
         how="left",
     )
     by_child = summed.group_by("family_id", "subject_id").agg(
-        pl.col("sessions_possible", "sessions_authorised", "sessions_unauthorised").sum(),
+        pl.col(SESSIONS).sum(),
         has_every_term=pl.col("found").fill_null(False).all(),
         possible=pl.col("possible").fill_null(False).any(),
         records=pl.col("records").explode().drop_nulls().sort(),
         latest=pl.col("enrolments").sort_by("until").last(),
+        latest_found=pl.col("found").fill_null(False).sort_by("until").last(),
         latest_records=pl.col("records").sort_by("until").last(),
         latest_possible=pl.col("possible").sort_by("until").last(),
     )
@@ -132,16 +161,16 @@ def measure(
                     call,
                     absent,
                     of=possible_sessions,
-                    possible=pl.col("possible"),
-                    also_null=[(no_record, "no_record"), (possible_sessions == 0, "no_sessions")],
+                    possible=pl.col("possible").fill_null(False),
+                    also_null={"no_record": no_record, "no_sessions": ~no_record & (possible_sessions == 0)},
                     records=pl.col("records"),
                 )
             case Enrolment():
                 facts[key] = fact(
                     call,
                     pl.col("latest").list.sort().list.join(";"),
-                    possible=pl.col("latest_possible"),
-                    also_null=[(pl.col("latest").is_null(), "no_record")],
+                    possible=pl.col("latest_possible").fill_null(False),
+                    also_null={"no_record": ~pl.col("latest_found").fill_null(False)},
                     records=pl.col("latest_records"),
                 )
             case SchoolAge():

@@ -55,7 +55,7 @@ def measure(
             pl.col(key).struct.field("count").fill_null(0),
             is_covered=pl.col("covered").fill_null(True),
             possible=pl.col(key).struct.field("possible").fill_null(False),
-            also_null=[(pl.col("start").is_null(), "no_record")],
+            also_null={"no_record": pl.col("start").is_null()},
             records=pl.col(key).struct.field("records"),
         )
         for key, call in calls.items()

@@ -28,7 +28,10 @@ VALUE_TYPES: dict[str, pl.DataType] = {
 
 
 def fact_type(unit: str) -> pl.Struct:
-    """A fact's column: `value`; `of`, a share's denominator; `reason`, why the value is null; `records`, sorted ids."""
+    """A fact's column: `value`; `of`, a share's denominator; `reason`, why the value is null; `records`, sorted ids.
+
+    A reason is one code of `REASONS`, or several in their order, joined with `;`.
+    """
     return pl.Struct(
         {"value": VALUE_TYPES[unit], "of": pl.Int64(), "reason": pl.String(), "records": pl.List(pl.String())}
     )
@@ -152,6 +155,7 @@ def _column(rows: pl.LazyFrame, key: str, unit: str) -> pl.LazyFrame:
 
 
 _WRITTEN = {"share": r"^\d{1,15}/[1-9]\d{0,14}$", "boolean": "^(true|false)$", "words": "^.+$"}
+_REASONS = "^" + "".join(f"(?:{code};?)?" for code in REASONS) + "$"
 _WHOLE_NUMBER = r"^\d{1,15}$"
 
 
@@ -166,7 +170,7 @@ def _unreadable(long: pl.DataFrame, rules: Rules) -> list[Fault]:
         ~pl.col("fact").is_in(list(patterns))
         | (is_family != pl.col("fact").is_in(list(of_family)))
         | (pl.col("value").is_null() == pl.col("reason").is_null())
-        | (pl.col("reason").is_not_null() & ~pl.col("reason").is_in(list(REASONS)))
+        | (pl.col("reason").is_not_null() & ~pl.col("reason").str.contains(_REASONS))
         | pl.any_horizontal(
             (pl.col("fact") == key) & ~pl.col("value").str.contains(pattern) for key, pattern in patterns.items()
         ).fill_null(False)

@@ -52,4 +52,4 @@ def _found(rows: pl.LazyFrame, dated: str, name: str) -> pl.LazyFrame:
 
 def _days_since(call: DaysSince, dated: pl.Expr, records: pl.Expr, rules: Rules) -> pl.Expr:
     days = (pl.lit(rules.on) - dated).dt.total_days()
-    return fact(call, days, also_null=[(dated.is_null(), "missing_field")], records=records)
+    return fact(call, days, also_null={"missing_field": dated.is_null()}, records=records)

@@ -1,13 +1,13 @@
 """How every measure is read: the days and windows it names, whether they are covered, and how a fact is put together.
 
-A fact is null for one reason, the first that holds: a row of its sources about the subject is quarantined; its window
-is not covered; a record in it may be somebody else's; and what the measure itself adds. What an uncovered window or a
+A fact is null for every reason that holds: its window is not covered, a record in it may be somebody else's, a row of
+its sources about the subject is quarantined, and what the measure itself adds. What an uncovered window or a
 distrusted source holds decides nothing and is not cited.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 import polars as pl
@@ -16,7 +16,7 @@ from pbr.linkage import Coverage
 from pbr.measures.facts import fact_type
 from pbr.rulebook.measures import MEASURES, MeasureNode, OffendingMeasure, WindowMeasure
 from pbr.rulebook.rules import Rules
-from pbr.values import Window
+from pbr.values import REASONS, Window
 
 ENGAGED = pl.col("engaged_on")
 DOUBTABLE = tuple(sorted({"members", *(source for measure in MEASURES.values() for source in measure.sources)}))
@@ -53,8 +53,11 @@ def covered(coverage: Coverage | None, start: pl.Expr, end: pl.Expr) -> pl.Expr:
 def doubted(measure: MeasureNode) -> pl.Expr:
     """Whether a quarantined row that the measure rests on is about the subject; the frame has `with_doubts`' columns.
 
-    Events of a family are those of its members, so they rest on the members' table too.
+    Events of a family are those of its members, so they rest on the members' table too. Of people who have left, what
+    is known is enough: a row that cannot be read takes no event away.
     """
+    if isinstance(measure, OffendingMeasure) and measure.by_departed:
+        return pl.lit(False)
     tables = {*measure.sources, *(("members",) if isinstance(measure, OffendingMeasure) else ())}
     return pl.any_horizontal([pl.col(f"doubt {table}") for table in sorted(tables)] or [pl.lit(False)])
 
@@ -84,24 +87,29 @@ def fact(
     *,
     is_covered: pl.Expr | None = None,
     possible: pl.Expr | None = None,
-    also_null: Iterable[tuple[pl.Expr, str]] = (),
+    also_null: Mapping[str, pl.Expr] | None = None,
     of: pl.Expr | None = None,
     records: pl.Expr | None = None,
 ) -> pl.Expr:
-    """A fact's struct (`facts.fact_type`), with the first reason that holds, if any, in the order of the module."""
-    tests = [
-        (doubted(measure), "quarantined"),
-        (~(is_covered if is_covered is not None else pl.lit(True)), "not_covered"),
-        (possible if possible is not None else pl.lit(False), "unresolved_link"),
-        *also_null,
-    ]
-    reason = pl.coalesce([pl.when(test).then(pl.lit(code)) for test, code in tests])
+    """A fact's struct (`facts.fact_type`): null, with every reason that holds, where any does.
+
+    Whether a link is only possible is not asked of a window that is not covered, for then it is not read.
+    """
+    uncovered = ~is_covered if is_covered is not None else pl.lit(False)
+    tests = {
+        "not_covered": uncovered,
+        "unresolved_link": ~uncovered & (possible if possible is not None else pl.lit(False)),
+        "quarantined": doubted(measure),
+        **(also_null or {}),
+    }
+    codes = [pl.when(tests[code]).then(pl.lit(code)) for code in REASONS if code in tests]
+    reason = pl.concat_str(codes, separator=";", ignore_nulls=True).replace("", None)
     known = reason.is_null()
-    cited = known | reason.is_in(["unresolved_link", "no_record", "no_sessions", "missing_field"])
+    unread = uncovered | tests["quarantined"]
     none = pl.lit([], dtype=pl.List(pl.String))
     return pl.struct(
         value=pl.when(known).then(value),
         of=pl.when(known).then(of if of is not None else pl.lit(None, pl.Int64)),
         reason=reason,
-        records=pl.when(cited).then(records.fill_null(none)).otherwise(none) if records is not None else none,
+        records=pl.when(unread).then(none).otherwise(records.fill_null(none)) if records is not None else none,
     ).cast(fact_type(measure.unit))

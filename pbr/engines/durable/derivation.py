@@ -193,7 +193,9 @@ class Derivation:
                 return frozenset({"no_baseline"})
             case Test() | ReducedBy():
                 readings = self.read(question, subject)
-                return frozenset(reason for value, _, reason in readings if value is None and reason)
+                return frozenset(
+                    code for value, _, reason in readings if value is None and reason for code in reason.split(";")
+                )
             case When() if (condition := self.verdict(question.parts[0], subject)) is not MET:
                 return frozenset({"no_subject"}) if condition is NOT_MET else self.reasons(question.parts[0], subject)
             case When():
