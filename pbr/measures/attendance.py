@@ -11,13 +11,11 @@ import polars as pl
 from pbr.linkage import Evidence
 from pbr.measures.calendar import Calendar
 from pbr.measures.reading import fact
+from pbr.measures.register_codes import counts_as
 from pbr.measures.subjects import school_terms
 from pbr.rulebook.measures import Absence, Enrolment, SchoolAge, TermMeasure, UnauthorisedAbsence
 from pbr.rulebook.rules import Rules
 
-PRESENT = ("/", "\\", "L", "B", "J", "K", "P", "V", "W")
-AUTHORISED = ("C", "C1", "C2", "E", "F", "H", "I", "J1", "M", "R", "S", "T")
-UNAUTHORISED = ("G", "N", "O", "U")
 ONE_TERM = ["person_id", "academic_year", "term"]
 SESSIONS = ("sessions_possible", "sessions_authorised", "sessions_unauthorised")
 TERM_RECORD = pl.Schema(
@@ -96,7 +94,8 @@ def _from_marks(evidence: Evidence, calendar: Calendar) -> pl.DataFrame:
         schema={"academic_year": pl.String, "term": pl.String, "start": pl.Date, "until": pl.Date},
         orient="row",
     ).sort("start")
-    sure, code = ~pl.col("possible"), pl.col("code")
+    sure = ~pl.col("possible")
+    present, authorised, unauthorised = (counts_as(kind) for kind in ("present", "authorised", "unauthorised"))
     nothing = pl.lit([], dtype=pl.List(pl.String))
     return (
         evidence.records["marks"]
@@ -106,12 +105,12 @@ def _from_marks(evidence: Evidence, calendar: Calendar) -> pl.DataFrame:
         .filter(pl.col("date") <= pl.col("until"))
         # The same mark sent twice, under two record ids, is one session.
         .group_by(*ONE_TERM, "date", "session", "possible")
-        .agg(code.first(), pl.col("record_id"))
+        .agg(pl.col("code").first(), pl.col("record_id"))
         .group_by(ONE_TERM)
         .agg(
-            sessions_possible=(sure & code.is_in(PRESENT + AUTHORISED + UNAUTHORISED)).sum().cast(pl.Int64),
-            sessions_authorised=(sure & code.is_in(AUTHORISED)).sum().cast(pl.Int64),
-            sessions_unauthorised=(sure & code.is_in(UNAUTHORISED)).sum().cast(pl.Int64),
+            sessions_possible=(sure & (present | authorised | unauthorised)).sum().cast(pl.Int64),
+            sessions_authorised=(sure & authorised).sum().cast(pl.Int64),
+            sessions_unauthorised=(sure & unauthorised).sum().cast(pl.Int64),
             found=sure.any(),
             records=pl.col("record_id").explode().sort(),
             possible=pl.col("possible").any(),

@@ -65,7 +65,9 @@ class Calendar:
 
     def terms(self, first_autumn: int, last_autumn: int) -> list[Term]:
         """The terms of the academic years that begin in these years, by their last day."""
-        years = [f"{autumn}/{(autumn + 1) % 100:02d}" for autumn in range(first_autumn, last_autumn + 1)]
+        # A source may cover until the end of time, which is also the calendar's.
+        autumns = range(max(first_autumn, date.min.year), min(last_autumn, date.max.year - 1) + 1)
+        years = [f"{autumn:04d}/{(autumn + 1) % 100:02d}" for autumn in autumns]
         keys = [(year, season) for year in years for season in SEASONS]
         return sorted((self._own.get(key) or national_term(*key) for key in keys), key=lambda term: term.until)
 

@@ -47,7 +47,7 @@ def covered(coverage: Coverage | None, start: pl.Expr, end: pl.Expr) -> pl.Expr:
     """Whether a source is complete for every day of `[start, end)`; one that is not declared covers nothing."""
     if coverage is None:
         return pl.lit(False)
-    return (start >= pl.lit(coverage.start)) & (end <= pl.lit(coverage.until + timedelta(days=1)))
+    return (start >= pl.lit(coverage.start)) & (end - pl.duration(days=1) <= pl.lit(coverage.until))
 
 
 def doubted(measure: MeasureNode) -> pl.Expr:

@@ -149,8 +149,15 @@ def load_pack(path_or_id: str | Path, overlay: str | Path | None = None) -> Load
 
 
 def pack_digest(pack: Pack) -> str:
-    """SHA-256 of the pack's canonical form, which `Pack.model_validate_json` reads back."""
-    return digest(pack.model_dump(mode="json", by_alias=True, exclude_none=True))
+    """SHA-256 of the pack's canonical form, in which what has an order in the pack keeps it.
+
+    References look upwards, routes are priced and flags are written in the pack's order; so those mappings stand as
+    lists of pairs.
+    """
+    form = pack.model_dump(mode="json", by_alias=True, exclude_none=True)
+    for section in ("eligibility", "results", "routes", "flags"):
+        form[section] = list(form[section].items())
+    return digest(form)
 
 
 def _find(path_or_id: str | Path) -> tuple[Path, str]:
