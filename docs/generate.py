@@ -1,4 +1,4 @@
-"""The parts of the docs that come from the code: the commands' help, and the list of fault codes.
+"""The parts of the docs that come from the code: the commands' help, what they print, and the list of fault codes.
 
 In come the command tree of `pbr.cli.main` and the source text of `pbr/`; out go lines of Markdown. `make docs` has cog
 put them into README.md and docs/*.md, and a test asks whether what stands there is in step.
@@ -7,12 +7,19 @@ put them into README.md and docs/*.md, and a test asks whether what stands there
 from __future__ import annotations
 
 import ast
+import os
 import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
+
+from pbr.jobs.demo import make_authority
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = re.compile(r"E[1-9]\d\d")
@@ -51,6 +58,32 @@ def command_list(command: click.Command) -> str:
         if not isinstance(child, click.Group)
     ]
     return "\n".join(["| command | what it does |", "|---|---|", *rows])
+
+
+def example(*lines: str, families: int = 200, seed: int = 1) -> str:
+    """What a person sees who types these commands beside a new synthetic authority in `demo`.
+
+    A line may end in ` | head -N`: then only so many lines of its output are shown. `BUNDLE` stands for the bundle.
+    """
+    shown = []
+    with TemporaryDirectory() as folder:
+        make_authority(Path(folder) / "demo", families, seed)
+        for line in lines:
+            bundle = next((path for path in Path(folder).glob("demo/batches/E*")), None)
+            typed = line.replace("BUNDLE", str(bundle.relative_to(folder)) if bundle else "")
+            command, _, most = typed.partition(" | head -")
+            done = subprocess.run(
+                [sys.executable, "-m", "pbr.cli.main", *shlex.split(command)[1:]],
+                cwd=folder,
+                env=os.environ | {"PYTHONPATH": str(ROOT)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+            )
+            printed = [text.rstrip() for text in done.stdout.strip("\n").split("\n")]
+            shown.append("\n".join([f"$ {typed}", *printed[: int(most) if most else None]]))
+    return "```console\n" + "\n\n".join(shown) + "\n```"
 
 
 def command_help(command: click.Command) -> str:

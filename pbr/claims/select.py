@@ -128,9 +128,7 @@ def _lines(
         (pl.lit(of.window_open is False), "window_not_open"),
         (pl.col("own_lines").list.len() > 0, "route_already_claimed"),
     ]
-    lines = lines.with_columns(
-        reason=pl.coalesce([pl.when(test).then(pl.lit(reason)) for test, reason in not_payable])
-    )
+    lines = lines.with_columns(reason=pl.coalesce([pl.when(test).then(pl.lit(reason)) for test, reason in not_payable]))
     for instead, others in pack.tariff.instead_of.items():
         claims_it = ((pl.col("route") == instead) & pl.col("reason").is_null()).any().over("family_id")
         lines = lines.with_columns(

@@ -84,7 +84,7 @@ def _add_step(branch: Tree, step: Step, explanation: Explanation, about: str = "
         said.append(f" — {words.verdict(step.verdict, step.reason)}", "bold")
     node = branch.add(said)
     if step.would_change:
-        node.add(Text(f"would change with {step.would_change}", COLOURS[step.verdict]))
+        node.add(Text(f"it would take {step.would_change}", COLOURS[step.verdict]))
     if step.records:
         more = f" and {len(step.records) - SHOWN_RECORDS} more" if len(step.records) > SHOWN_RECORDS else ""
         shown = [_placed(record, explanation) for record in step.records[:SHOWN_RECORDS]]

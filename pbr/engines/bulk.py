@@ -249,9 +249,7 @@ def _together(verdict: pl.Expr, judged: list[Judged], deciding: int) -> Judged:
     shared = [pl.when(part.verdict == verdict).then(part.reasons).otherwise(0).cast(pl.UInt8) for part in judged]
     decisive = pl.any_horizontal((part.verdict == deciding) & part.unverified for part in judged)
     anyway = pl.any_horizontal(part.unverified for part in judged)
-    return Judged(
-        verdict, reduce(operator.or_, shared), pl.when(verdict == deciding).then(decisive).otherwise(anyway)
-    )
+    return Judged(verdict, reduce(operator.or_, shared), pl.when(verdict == deciding).then(decisive).otherwise(anyway))
 
 
 # ------------------------------------------------------------------------------------------------------ quantifiers
@@ -445,9 +443,7 @@ def _route_again(route: str, again: Mapping[str, Expression], scope: Scope) -> J
     return known[f"route {route}"] if f"route {route}" in again else _columns(f"route {route}")
 
 
-def _steps(
-    flag: NearThresholdFlag, tests: Iterable[Expression], rules: Rules
-) -> tuple[dict[str, int], dict[str, int]]:
+def _steps(flag: NearThresholdFlag, tests: Iterable[Expression], rules: Rules) -> tuple[dict[str, int], dict[str, int]]:
     """The steps by which the facts that the tests read can move: of the family, and of members."""
     family: dict[str, int] = {}
     member: dict[str, int] = {}

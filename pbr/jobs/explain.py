@@ -43,9 +43,7 @@ class Explanation:
     places: dict[str, tuple[str, ...]]
 
 
-def explain(
-    place: Path | str, family_id: str, as_of: date | None = None, say: Say = lambda step: None
-) -> Explanation:
+def explain(place: Path | str, family_id: str, as_of: date | None = None, say: Say = lambda step: None) -> Explanation:
     """Explain a family's decision in a workspace (as of a day) or in a bundle.
 
     In a bundle the family may be named by its `family_ref` as well. Raises Faults: E405 no decision, E505 no as-of date

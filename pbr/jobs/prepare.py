@@ -309,9 +309,7 @@ def _quarantine(measurement: Measurement) -> pl.DataFrame:
     return pl.concat([*frames, measurement.evidence.quarantine], how="diagonal").drop("raw", "row")
 
 
-def _entry(
-    measurement: Measurement, claim: pl.DataFrame, bundle: Bundle, run: Run, run_key: str
-) -> dict[str, Any]:
+def _entry(measurement: Measurement, claim: pl.DataFrame, bundle: Bundle, run: Run, run_key: str) -> dict[str, Any]:
     """The body of the ledger's entry."""
     now = measurement.evidence.members.filter(is_member_on(pl.lit(measurement.rules.on)))
     persons = dict(now.group_by("family_id").agg(pl.col("person_id").unique().sort()).iter_rows())

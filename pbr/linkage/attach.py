@@ -74,9 +74,7 @@ def attach(extracts: Mapping[str, Extract]) -> Evidence:
 def _details(extract: Extract) -> pl.DataFrame:
     """What the passes read of every record, accepted or quarantined."""
     frames = ((extract.accepted, False), (extract.rejected, True))
-    return pl.concat(
-        [frame.select("record_id", *DETAILS, is_rejected=pl.lit(rejected)) for frame, rejected in frames]
-    )
+    return pl.concat([frame.select("record_id", *DETAILS, is_rejected=pl.lit(rejected)) for frame, rejected in frames])
 
 
 def _about_people(extract: Extract, links: pl.DataFrame) -> pl.DataFrame:

@@ -27,11 +27,7 @@ DETAILS = ("person_id", *IDENTIFIERS, *NAME_KEY)
 def plain(column: str) -> pl.Expr:
     """Text without what suppliers write differently: case, accents, apostrophes, hyphens and spaces."""
     return (
-        pl.col(column)
-        .str.normalize("NFKD")
-        .str.replace_all(r"[^\p{L}\p{N}]", "")
-        .str.to_lowercase()
-        .replace("", None)
+        pl.col(column).str.normalize("NFKD").str.replace_all(r"[^\p{L}\p{N}]", "").str.to_lowercase().replace("", None)
     )
 
 

@@ -61,4 +61,3 @@ def measure(
         for key, call in calls.items()
     }
     return frame.select(*one_child, **facts).collect()
-

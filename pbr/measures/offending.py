@@ -81,4 +81,3 @@ def _counts(call: OffendingMeasure, rules: Rules) -> pl.Expr:
             what = offence & pl.col("minor")
     counts = what & within("occurred_on", *window(call, rules))
     return counts & pl.col("departed") if call.by_departed else counts
-
