@@ -73,10 +73,12 @@ def with_doubts(subjects: pl.DataFrame, doubts: pl.DataFrame, on: str) -> pl.Dat
 def tally(events: pl.LazyFrame, by: list[str], key: str) -> pl.LazyFrame:
     """Events by subject, one struct column: how many (`count`), whether any is only `possible`, and their `records`.
 
-    `events` are sorted by record id, so that the records are.
+    `events` are sorted by record id, so that the records are; one that may be about two members is cited once.
     """
     counted = events.group_by(by).agg(
-        count=pl.len().cast(pl.Int64), possible=pl.col("possible").any(), records=pl.col("record_id")
+        count=pl.len().cast(pl.Int64),
+        possible=pl.col("possible").any(),
+        records=pl.col("record_id").unique(maintain_order=True),
     )
     return counted.select(*by, pl.struct("count", "possible", "records").alias(key))
 
