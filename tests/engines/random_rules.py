@@ -44,7 +44,10 @@ def family_test(draw: st.DrawFn) -> dict[str, Any]:
     name = draw(st.sampled_from(["asb_incidents", "minor_offences", "adult_offences"]))
     match draw(st.integers(0, 3)):
         case 0:
-            return {"measure": {"name": "need_identified", "need": "concern", "on": "engagement"}, "is": draw(st.booleans())}
+            return {
+                "measure": {"name": "need_identified", "need": "concern", "on": "engagement"},
+                "is": draw(st.booleans()),
+            }
         case 1:
             measure = {"name": name, "last_months": "half_year"}
             return {"measure": measure, "against": {"months_before_engagement": "half_year"}, "reduced_by": "fall"}
@@ -76,7 +79,10 @@ def adult_test(draw: st.DrawFn) -> dict[str, Any]:
             measure = {"name": "out_of_work_benefit", "on": on, "codes": "benefits"}
             return {"measure": measure, "is": draw(st.booleans())}
         case 1:
-            return {"measure": {"name": "weeks_in_work", "out_of_last": "weeks_looked_at"}, draw(COMPARATORS): "weeks_worked"}
+            return {
+                "measure": {"name": "weeks_in_work", "out_of_last": "weeks_looked_at"},
+                draw(COMPARATORS): "weeks_worked",
+            }
         case 2:
             return {"measure": {"name": "longest_run_in_work", "last_months": "half_year"}, draw(COMPARATORS): "run"}
         case _:
@@ -123,12 +129,21 @@ def packs(draw: st.DrawFn) -> Pack:
     results = {f"r{n}": criterion(draw(CRITERIA)) for n in range(draw(st.integers(1, 3)))}
     chosen = st.sampled_from(sorted(results)).map(lambda name: {"criterion": name})
     routes = {
-        f"route{n}": criterion(draw(st.one_of(composed(chosen), composed(st.one_of(chosen, family_test())))), turned_around=True)
+        f"route{n}": criterion(
+            draw(st.one_of(composed(chosen), composed(st.one_of(chosen, family_test())))), turned_around=True
+        )
         for n in range(2)
     }
     flag = {"title": "t", "citation": "c"}
     flags: dict[str, Any] = {
-        "near": {**flag, "kind": "near_threshold", "session": "one", "incident": "one", "exclusion": "one", "days_in_work": "week"},
+        "near": {
+            **flag,
+            "kind": "near_threshold",
+            "session": "one",
+            "incident": "one",
+            "exclusion": "one",
+            "days_in_work": "week",
+        },
         "shaky": {**flag, "kind": "unverified_rule"},
         "alone": {**flag, "kind": "condition", "met_routes": ("route0",), "unless": draw(CRITERIA)},
         "changed": {**flag, "kind": "condition", "when": draw(CRITERIA)},
@@ -179,8 +194,10 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "days": st.sampled_from([0, 83, 84, 90, 91, 92, 97, 98, 99]),
     "words": st.sampled_from(["registered", "not_on_roll", "alternative_provision;registered"]),
 }
-SHARES = st.sampled_from([(57, 380), (56, 380), (58, 380), (3, 20), (2, 20), (4, 20), (0, 1), (1, 1), (15, 100), (14, 100)])
-REASON = st.sampled_from(["not_covered", "no_record", "quarantined"])
+SHARES = st.sampled_from(
+    [(57, 380), (56, 380), (58, 380), (3, 20), (2, 20), (4, 20), (0, 1), (1, 1), (15, 100), (14, 100)]
+)
+REASON = st.sampled_from(["not_covered", "no_record", "quarantined", "not_covered;quarantined"])
 
 
 @st.composite
