@@ -181,8 +181,11 @@ def _faults(table: str, found: pl.DataFrame, column: str | None, text: pl.Expr, 
 def _raw_text(columns: tuple[str, ...], raw: list[str]) -> pl.Expr:
     """What stood in the columns at fault: the text itself of one, `name=text; name=text` of several, or of the row."""
     names = [name for name in raw if name.removeprefix(RAW) in columns or not columns]
+    if not names:
+        # A source may lack the columns altogether, as one without `joined_on` and `left_on` in which periods overlap.
+        return pl.lit("")
     if len(columns) == 1:
-        return pl.col(names[0]).fill_null("") if names else pl.lit("")
+        return pl.col(names[0]).fill_null("")
     return pl.concat_str(
         [pl.lit(name.removeprefix(RAW) + "=") + pl.col(name) for name in names], separator="; ", ignore_nulls=True
     )
