@@ -38,7 +38,7 @@ class Selection:
 
     `held`: the same columns, `reason` and `released_by`. `attrition`: `step`, `unit` (`families` or `lines`), `outcome`
     (`kept`, `dropped`, `held`), `reason`, `count`, `amount_pence` (of lines kept or held); each step's counts sum to
-    what the step before kept.
+    what the step before kept, in its unit: `result` says how many families go on, and with how many lines.
     """
 
     lines: pl.DataFrame
@@ -243,6 +243,7 @@ def _attrition(families: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
         rows += [(step, "families", "dropped", reason, count, None) for reason, count in failed.iter_rows()]
         left -= int(failed["len"].sum())
         rows.append((step, "families", "kept", "", left, None))
+    rows.append(("result", "lines", "kept", "", lines.height, None))
     dropped = lines.filter(pl.col("outcome") == "dropped").group_by("reason").len().sort("reason")
     rows += [("payable", "lines", "dropped", reason, count, None) for reason, count in dropped.iter_rows()]
     payable = lines.filter(pl.col("outcome") != "dropped")
