@@ -85,7 +85,8 @@ def _every_line_is_whole(body: bytes, delimiter: str, width: int) -> bool:
     """
     if not body.strip():
         return not body
-    if _NO_SEPARATOR.encode() in body or body.startswith((b"\n", b"\r")) or body.count(b"\r") != body.count(b"\r\n"):
+    first = body.partition(b"\n")[0]
+    if _NO_SEPARATOR.encode() in body or not first.strip() or body.count(b"\r") != body.count(b"\r\n"):
         return False
     line = pl.col("line")
     if b'"' in body:
