@@ -147,7 +147,7 @@ def _fact_differences(then: pl.DataFrame, now: pl.DataFrame) -> Iterator[str]:
     if texts[0].equals(texts[1]):
         return
     both = texts[0].join(texts[1], on=key, how="full", coalesce=True, suffix="_now").sort(key)
-    for family, subject, fact, was, is_now in both.filter(~pl.col("said").eq_missing("said_now")).iter_rows():
+    for family, subject, fact, was, is_now in both.filter(~pl.col("said").eq_missing(pl.col("said_now"))).iter_rows():
         about = f"family {family}" + (f" member {subject}" if subject else "")
         yield f"{about}, fact {fact}: {was or 'nothing'} then, {is_now or 'nothing'} now"
 
