@@ -166,7 +166,8 @@ def _not_a_formula(column: str) -> pl.Expr:
 # ------------------------------------------------------------------------------------------------- the run's record
 
 Text = Annotated[str, Field(min_length=1)]
-InAName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+IN_A_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+InAName = Annotated[str, Field(pattern=IN_A_NAME)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
 

@@ -7,6 +7,7 @@ them must agree.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -80,7 +81,7 @@ def decide(
     """
     measurement = measure_workspace(workspace, as_of, say)
     findings = run_engines(measurement.facts, measurement.rules, engines, say)
-    return Decision(measurement, findings, tuple(engines))
+    return Decision(measurement, findings, tuple(dict.fromkeys(engines)))
 
 
 def measure_workspace(
@@ -117,13 +118,14 @@ def run_engines(facts: Facts, rules: Rules, engines: Sequence[str], say: Say = l
             Fault("E403", "engines", f"there is no engine '{unknown[0]}'", f"Choose from {', '.join(ENGINES)}.")
         )
     first, *others = dict.fromkeys(engines)
-    say(f"decide ({first})")
-    findings = ENGINES[first](facts, rules)
-    for other in others:
-        say(f"decide again ({other})")
-        require_agreement("Two engines disagree", first, findings, other, ENGINES[other](facts, rules))
-    ids = decision_ids(facts, rules)
-    return findings.join(ids, on="family_id", how="left", maintain_order="left").select(FINDINGS)
+    with ThreadPoolExecutor(1) as meanwhile:
+        ids = meanwhile.submit(decision_ids, facts, rules)
+        say(f"decide ({first})")
+        findings = ENGINES[first](facts, rules)
+        for other in others:
+            say(f"decide again ({other})")
+            require_agreement("Two engines disagree", first, findings, other, ENGINES[other](facts, rules))
+        return findings.join(ids.result(), on="family_id", how="left", maintain_order="left").select(FINDINGS)
 
 
 def second_engine() -> str:
@@ -132,15 +134,21 @@ def second_engine() -> str:
 
 
 def write_findings(findings: pl.DataFrame, out: Path) -> None:
-    """Write findings to a `.csv`, `.parquet` or `.jsonl` file. Raises Faults (E404) for any other ending."""
-    match out.suffix:
-        case ".csv":
-            nothing_quoted = findings.with_columns(pl.all().replace("", None))
-            nothing_quoted.write_csv(out)
-        case ".parquet":
-            findings.write_parquet(out)
-        case ".jsonl":
-            findings.write_ndjson(out)
-        case ending:
-            step = "Name a file that ends in .csv, .parquet or .jsonl."
-            raise Faults(Fault("E404", str(out), f"findings cannot be written as '{ending}'", step))
+    """Write findings to a `.csv`, `.parquet` or `.jsonl` file. Raises Faults: E404 any other ending, E406 no way to."""
+    try:
+        match out.suffix:
+            case ".csv":
+                nothing_quoted = findings.with_columns(pl.all().replace("", None))
+                nothing_quoted.write_csv(out)
+            case ".parquet":
+                findings.write_parquet(out)
+            case ".jsonl":
+                findings.write_ndjson(out)
+            case ending:
+                step = "Name a file that ends in .csv, .parquet or .jsonl."
+                raise Faults(Fault("E404", str(out), f"findings cannot be written as '{ending}'", step))
+    except OSError as error:
+        step = "Name a folder that is there and that you may write to."
+        # Polars' errors have no number.
+        reason = error.strerror or type(error).__name__
+        raise Faults(Fault("E406", str(out), f"findings cannot be written here ({reason})", step)) from error

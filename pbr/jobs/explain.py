@@ -47,11 +47,14 @@ def explain(place: Path | str, family_id: str, as_of: date | None = None, say: S
     """Explain a family's decision in a workspace (as of a day) or in a bundle.
 
     In a bundle the family may be named by its `family_ref` as well. Raises Faults: E405 no decision, E505 no as-of date
-    for a workspace, E506 neither a workspace nor a bundle.
+    for a workspace, E506 neither a workspace nor a bundle, E510 a bundle that was decided as of another day.
     """
     place = Path(place)
     if (place / "bagit.txt").is_file():
         bundle = open_bundle(place)
+        if as_of not in (None, bundle.run.as_of):
+            what = f"was decided as of {bundle.run.as_of}, not {as_of}"
+            raise Faults(Fault("E510", place.name, what, "Leave out --as-of, or explain from the workspace."))
         claim, held = bundle.tables["claim.csv"], bundle.tables["held.csv"]
         family_id = _by_ref(family_id, pl.concat([claim, held], how="diagonal"), bundle.tables["decisions.parquet"])
         traced = trace(bundle.facts, bundle.rules, family_id)

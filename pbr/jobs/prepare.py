@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ import polars as pl
 
 from pbr.canonical import digest
 from pbr.claims.bundle import Bundle, BundleContents, write_bundle
-from pbr.claims.contract import HISTORY, Input, Period, Run
+from pbr.claims.contract import HISTORY, IN_A_NAME, Input, Period, Run
 from pbr.claims.select import Circumstances, Selection, claim_file, family_ref, select
 from pbr.engines.agree import require_agreement
 from pbr.errors import Fault, Faults
@@ -63,8 +64,9 @@ def prepare(
     """Prepare the batch of a claim window.
 
     `at` is the moment for the ledger and `by` who prepares it; neither is in the bundle. `claim_date` is the as-of date
-    unless given. Raises Faults (E502 an unknown window, E503 a bad key, and those of every stage before), and
-    Disagreement where two engines differ.
+    unless given. Raises Faults (E502 an unknown window, E503 a bad key, E508 a window that no bundle can be named after,
+    E509 a key out of reach, E542 a certificate that is no text, and those of every stage before), and Disagreement where
+    two engines differ.
     """
     measurement = measure_workspace(workspace, as_of, say)
     workspace = measurement.workspace
@@ -114,7 +116,6 @@ def prepare(
         versions=versions(second),
         command=f"pbr claim prepare . --as-of {as_of} --window {window} --claim-date {claim_date}",
     )
-    own_certificate = workspace.root / CERTIFICATE
     contents = BundleContents(
         run=run,
         lines=claim,
@@ -127,7 +128,7 @@ def prepare(
         quarantine=_quarantine(measurement),
         rules=measurement.pack.files,
         titles=titles(measurement.pack),
-        certificate=own_certificate.read_text("utf-8") if own_certificate.is_file() else None,
+        certificate=own_certificate(workspace),
     )
     bundle = write_bundle(workspace.batches_path, contents)
     if before is not None:
@@ -150,7 +151,10 @@ def prepare(
 
 
 def window_is_open(workspace: Workspace, window: str, claim_date: date) -> bool | None:
-    """Whether a claim window is open on the claim date; None where the workspace gives no windows. Raises E502."""
+    """Whether a claim window is open on the claim date; None where the workspace gives no windows. Raises E502, E508."""
+    if not re.fullmatch(IN_A_NAME, window):
+        step = "Name it with letters, digits, dots, dashes and underscores, such as 2014-10."
+        raise Faults(Fault("E508", f"window {window!r}", "cannot be part of a bundle's name", step))
     windows = {each.id: each for each in workspace.claims.windows}
     if not windows:
         return None
@@ -232,29 +236,38 @@ def _withdrawn_before(ledger: Ledger, run_key: str) -> tuple[str, ...]:
 
 
 def workspace_key(workspace: Workspace, members: Extract) -> tuple[bytes, bool]:
-    """The secret under which families get their pseudonyms, and whether it was made now. Raises Faults (E503).
+    """The secret under which families get their pseudonyms, and whether it was made now. Raises Faults (E503, E509).
 
     It stands in the workspace, in `pbr.key`: 64 hexadecimal digits. Where there is none it is made from the members'
     extract, which no outsider has, and kept: so copies of a workspace make the same pseudonyms, and new extracts do not
     change them.
     """
     path = workspace.key_path
-    if path.exists():
-        text = path.read_text("utf-8", errors="replace").strip()
-        if len(text) != 64 or set(text) - set("0123456789abcdef"):
-            step = "Restore it: the pseudonyms of earlier claims were made with it."
-            raise Faults(Fault("E503", path.name, "is not a key of 64 hexadecimal digits", step))
-        return bytes.fromhex(text), False
+    try:
+        if path.exists():
+            text = path.read_text("utf-8", errors="replace").strip()
+            if len(text) != 64 or set(text) - set("0123456789abcdef"):
+                step = "Restore it: the pseudonyms of earlier claims were made with it."
+                raise Faults(Fault("E503", path.name, "is not a key of 64 hexadecimal digits", step))
+            return bytes.fromhex(text), False
+        secret = _secret(members)
+        partial = path.with_suffix(".partial")
+        partial.touch(mode=0o600)
+        partial.write_text(secret.hex() + "\n", "utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        step = "See to the disk and to your rights on it, and run the command again."
+        raise Faults(Fault("E509", path.name, f"cannot be read or written: {error.strerror}", step)) from error
+    return secret, True
+
+
+def _secret(members: Extract) -> bytes:
     columns = [name for name in members.accepted.columns if name not in ("file", "row")]
     rows = members.accepted.select(pl.concat_str(pl.col(columns).cast(pl.String).fill_null(""), separator="\x1f"))
     secret = hashlib.sha256(b"pbr workspace key\n")
     for row in rows.to_series().sort():
         secret.update(row.encode() + b"\n")
-    partial = path.with_suffix(".partial")
-    partial.touch(mode=0o600)
-    partial.write_text(secret.hexdigest() + "\n", "utf-8")
-    os.replace(partial, path)
-    return secret.digest(), True
+    return secret.digest()
 
 
 def _with_refs(held: pl.DataFrame, key: bytes) -> pl.DataFrame:
@@ -263,6 +276,16 @@ def _with_refs(held: pl.DataFrame, key: bytes) -> pl.DataFrame:
 
 
 # ------------------------------------------------------------------------------------------------------ the bundle
+
+
+def own_certificate(workspace: Workspace) -> str | None:
+    """The text of the workspace's own certificate, where it has one. Raises Faults (E542)."""
+    path = workspace.root / CERTIFICATE
+    try:
+        return path.read_text("utf-8") if path.exists() else None
+    except (OSError, UnicodeDecodeError) as error:
+        step = "Save it as a file of text in UTF-8, or take it away for pbr's own."
+        raise Faults(Fault("E542", path.name, "cannot be read as text in UTF-8", step)) from error
 
 
 def _input(file: Any, extracts: Mapping[str, Extract]) -> Input:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +59,15 @@ def measure(evidence: Evidence, rules: Rules, calendar: Calendar) -> Measured:
     for (kind, _), calls in _together(rules).items():
         holders = {key: pl.any_horizontal(role.key for role in rules.member_measures[key][1]) for key in calls}
         people = members.filter(pl.any_horizontal(holders.values()))
-        frame = _READERS[kind](calls, people, evidence, term_records, rules, calendar)
+        match kind:
+            case "attendance":
+                frame = attendance.measure(calls, people, term_records, rules, calendar)
+            case "exclusions":
+                frame = exclusions.measure(calls, people, evidence, rules, calendar)
+            case "employment":
+                frame = employment.measure(calls, people, evidence, rules)
+            case _:
+                frame = social_care.measure(calls, people, evidence, rules)
         of_members = of_members.join(frame, on=ONE_MEMBER, how="left", maintain_order="left").with_columns(
             pl.when(holds).then(pl.col(key)).alias(key) for key, holds in holders.items()
         )
@@ -90,19 +98,4 @@ _KINDS: dict[str, Sequence[type[MeasureNode]]] = {
     "exclusions": (Suspensions, PermanentExclusions),
     "employment": (EmploymentMeasure,),
     "social_care": (OpenSocialCare,),
-}
-
-_READERS: dict[str, Callable[..., pl.DataFrame]] = {
-    "attendance": lambda calls, people, evidence, terms, rules, calendar: attendance.measure(
-        calls, people, terms, rules, calendar
-    ),
-    "exclusions": lambda calls, people, evidence, terms, rules, calendar: exclusions.measure(
-        calls, people, evidence, rules, calendar
-    ),
-    "employment": lambda calls, people, evidence, terms, rules, calendar: employment.measure(
-        calls, people, evidence, rules
-    ),
-    "social_care": lambda calls, people, evidence, terms, rules, calendar: social_care.measure(
-        calls, people, evidence, rules
-    ),
 }

@@ -7,12 +7,13 @@ quarantined, a duplicate or blank: none is lost.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 
 from pbr.errors import Fault, Faults
 from pbr.sources.checks import RAW, Check, cell_checks, record_checks, typed
-from pbr.sources.contracts import BENEFITS, CONTRACTS, IDENTIFIERS, IDENTITY, PROVISION
+from pbr.sources.contracts import BENEFITS, CONTRACTS, IDENTIFIERS, IDENTITY, PROVISION, Contract
 from pbr.sources.extract import DUPLICATES, INVALID_IDENTIFIERS, QUARANTINE, Extract
 from pbr.sources.files import SourceText, read_text
 from pbr.sources.record_ids import content_ids
@@ -21,6 +22,8 @@ from pbr.workspace import Workspace
 Say = Callable[[str], None]
 
 NEEDED = ("families", "members")
+AT_ONCE = 2
+"""How many sources are read at a time: more would hold more of them in memory as text."""
 _PLACED = ("record_id", "file", "row")
 
 
@@ -37,27 +40,30 @@ def read(workspace: Workspace, say: Say = lambda step: None) -> dict[str, Extrac
         for table in NEEDED
         if table not in workspace.sources
     ]
-    extracts: dict[str, Extract] = {}
-    families = pl.Series("family_id", [], pl.String)
-    for table, contract in CONTRACTS.items():
-        if table not in workspace.sources:
-            continue
-        say(f"reading {table}")
+
+    def examined(contract: Contract, families: pl.Series) -> Extract | None:
+        say(f"reading {contract.table}")
         try:
             source = read_text(workspace, contract)
         except Faults as found:
-            faults += found.faults
-            continue
-        if faults:
-            # Nothing will be evaluated; all that is left is to find the other sources' faults.
-            continue
-        extracts[table] = _examined(source, families)
-        if table == "families":
-            ids = [frame["family_id"] for frame in (extracts[table].accepted, extracts[table].rejected)]
-            families = pl.concat(ids).drop_nulls().unique()
+            faults.extend(found.faults)
+            return None
+        # Once anything stops the run, all that is left is to find the other sources' faults.
+        return None if faults else _examined(source, families)
+
+    declared = {table: contract for table, contract in CONTRACTS.items() if table in workspace.sources}
+    first = examined(declared["families"], pl.Series("family_id", [], pl.String)) if "families" in declared else None
+    frames = (first.accepted, first.rejected) if first else ()
+    families = pl.concat([pl.Series("family_id", [], pl.String), *[frame["family_id"] for frame in frames]])
+    known = families.drop_nulls().unique()
+    # Sources know nothing of each other: while one is parsed, another's ids are made.
+    others = [contract for table, contract in declared.items() if table != "families"]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = list(pool.map(lambda contract: examined(contract, known), others))
     if faults:
         raise Faults(faults)
-    return extracts
+    extracts = {"families": first} | {contract.table: one for contract, one in zip(others, found, strict=True)}
+    return {table: extract for table in declared if (extract := extracts[table]) is not None}
 
 
 def _examined(source: SourceText, families: pl.Series) -> Extract:
