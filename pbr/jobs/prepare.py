@@ -64,9 +64,9 @@ def prepare(
     """Prepare the batch of a claim window.
 
     `at` is the moment for the ledger and `by` who prepares it; neither is in the bundle. `claim_date` is the as-of date
-    unless given. Raises Faults (E502 an unknown window, E503 a bad key, E508 a window that no bundle can be named after,
-    E509 a key out of reach, E542 a certificate that is no text, and those of every stage before), and Disagreement where
-    two engines differ.
+    unless given. Raises Faults (E502 an unknown window, E503 a bad key, E508 a window that no bundle can be named
+    after, E509 a key out of reach, E542 a certificate that is no text, and those of every stage before), and
+    Disagreement where two engines differ.
     """
     measurement = measure_workspace(workspace, as_of, say)
     workspace = measurement.workspace
@@ -151,7 +151,7 @@ def prepare(
 
 
 def window_is_open(workspace: Workspace, window: str, claim_date: date) -> bool | None:
-    """Whether a claim window is open on the claim date; None where the workspace gives no windows. Raises E502, E508."""
+    """Whether a claim window is open on the claim date; None where the workspace gives none. Raises E502, E508."""
     if not re.fullmatch(IN_A_NAME, window):
         step = "Name it with letters, digits, dots, dashes and underscores, such as 2014-10."
         raise Faults(Fault("E508", f"window {window!r}", "cannot be part of a bundle's name", step))
@@ -285,7 +285,7 @@ def own_certificate(workspace: Workspace) -> str | None:
         return path.read_text("utf-8") if path.exists() else None
     except (OSError, UnicodeDecodeError) as error:
         step = "Save it as a file of text in UTF-8, or take it away for pbr's own."
-        raise Faults(Fault("E542", path.name, "cannot be read as text in UTF-8", step)) from error
+        raise Faults(Fault("E542", path.name, "cannot be filled in: it is no text in UTF-8", step)) from error
 
 
 def _input(file: Any, extracts: Mapping[str, Extract]) -> Input:
