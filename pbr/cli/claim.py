@@ -24,7 +24,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 def by_option(function: F) -> F:
     """Who does it: for the ledger."""
     help = "Who does this, for the ledger; the user of this machine unless given."
-    return click.option("--by", default=getpass.getuser, show_default=False, metavar="NAME", help=help)(function)
+    return click.option("--by", default=_user, show_default=False, metavar="NAME", help=help)(function)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError) as error:
+        raise click.UsageError("this machine does not say who its user is. Add --by NAME.") from error
 
 
 @click.group(context_settings=HABITS)

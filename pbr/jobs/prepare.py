@@ -65,7 +65,7 @@ def prepare(
 
     `at` is the moment for the ledger and `by` who prepares it; neither is in the bundle. `claim_date` is the as-of date
     unless given. Raises Faults (E502 an unknown window, E503 a bad key, E508 a window that no bundle can be named
-    after, E509 a key out of reach, E542 a certificate that is no text, and those of every stage before), and
+    after, E509 a key out of reach, E511 a certificate that is no text, and those of every stage before), and
     Disagreement where two engines differ.
     """
     measurement = measure_workspace(workspace, as_of, say)
@@ -279,13 +279,13 @@ def _with_refs(held: pl.DataFrame, key: bytes) -> pl.DataFrame:
 
 
 def own_certificate(workspace: Workspace) -> str | None:
-    """The text of the workspace's own certificate, where it has one. Raises Faults (E542)."""
+    """The text of the workspace's own certificate, where it has one. Raises Faults (E511)."""
     path = workspace.root / CERTIFICATE
     try:
         return path.read_text("utf-8") if path.exists() else None
     except (OSError, UnicodeDecodeError) as error:
         step = "Save it as a file of text in UTF-8, or take it away for pbr's own."
-        raise Faults(Fault("E542", path.name, "cannot be filled in: it is no text in UTF-8", step)) from error
+        raise Faults(Fault("E511", path.name, "cannot be read as text in UTF-8", step)) from error
 
 
 def _input(file: Any, extracts: Mapping[str, Extract]) -> Input:

@@ -17,6 +17,7 @@ from sqlite_utils import Database
 from pbr.errors import Fault
 
 Text = Annotated[str, Field(min_length=1)]
+Words = Annotated[str, Field(pattern=r"\S")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -64,7 +65,7 @@ class Submitted(Body):
 class Withdrawn(Body):
     """The batch is taken back: its lines are live no more. `reason` is for people and holds no personal data."""
 
-    reason: Text
+    reason: Words
 
 
 Refusal = Callable[[Database, str, str], Iterator[Fault]]

@@ -190,7 +190,7 @@ def test_a_certificate_that_is_no_text_is_a_fault(unclaimed: Path) -> None:
     (unclaimed / "certificate.html").write_bytes(b"\xff\xfe")
     with pytest.raises(Faults) as raised:
         prepared(unclaimed)
-    assert codes(raised) == {"E542"}
+    assert codes(raised) == {"E511"}
 
 
 def test_a_folder_of_batches_that_is_none_is_a_fault_and_nothing_is_entered(unclaimed: Path) -> None:
