@@ -9,7 +9,7 @@ import click
 import polars as pl
 
 from pbr.cli.console import date_option, format_options, progress, say, show, workspace_argument
-from pbr.jobs.decide import ENGINES, Decision, write_findings
+from pbr.jobs.decide import ENGINES, Decision, require_known_form, write_findings
 from pbr.jobs.decide import decide as decide_workspace
 
 
@@ -35,6 +35,8 @@ def decide(workspace: Path, as_of: date, out: Path | None, engines: tuple[str, .
     \b
     Example:  pbr decide demo --as-of 2014-10-31 --out findings.csv
     """
+    if out is not None:
+        require_known_form(out)
     with progress("Deciding") as step:
         decision = decide_workspace(workspace, as_of, engines or ("bulk",), step)
         if out is not None:

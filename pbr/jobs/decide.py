@@ -133,20 +133,26 @@ def second_engine() -> str:
     return "durable" if durable.available() else "reference"
 
 
+FORMS: dict[str, Callable[[pl.DataFrame, Path], None]] = {
+    ".csv": lambda findings, out: findings.with_columns(pl.all().replace("", None)).write_csv(out),
+    ".parquet": lambda findings, out: findings.write_parquet(out),
+    ".jsonl": lambda findings, out: findings.write_ndjson(out),
+}
+"""How findings are written, by the ending of the file. In CSV an empty text is an empty cell, without quotes."""
+
+
+def require_known_form(out: Path) -> None:
+    """Raise Faults (E404) unless findings can be written to a file of this name."""
+    if out.suffix not in FORMS:
+        step = f"Name a file that ends in {', '.join(FORMS)}."
+        raise Faults(Fault("E404", str(out), f"findings cannot be written as '{out.suffix}'", step))
+
+
 def write_findings(findings: pl.DataFrame, out: Path) -> None:
     """Write findings to a `.csv`, `.parquet` or `.jsonl` file. Raises Faults: E404 any other ending, E406 no way to."""
+    require_known_form(out)
     try:
-        match out.suffix:
-            case ".csv":
-                nothing_quoted = findings.with_columns(pl.all().replace("", None))
-                nothing_quoted.write_csv(out)
-            case ".parquet":
-                findings.write_parquet(out)
-            case ".jsonl":
-                findings.write_ndjson(out)
-            case ending:
-                step = "Name a file that ends in .csv, .parquet or .jsonl."
-                raise Faults(Fault("E404", str(out), f"findings cannot be written as '{ending}'", step))
+        FORMS[out.suffix](findings, out)
     except OSError as error:
         step = "Name a folder that is there and that you may write to."
         # Polars' errors have no number.

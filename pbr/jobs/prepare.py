@@ -122,10 +122,10 @@ def prepare(
         findings=findings,
         facts=measurement.facts.to_long(),
         history=history,
-        links=_links_behind(measurement),
+        links=links_behind(measurement),
         attrition=selection.attrition,
         held=_with_refs(selection.held, key),
-        quarantine=_quarantine(measurement),
+        quarantine=quarantine_of(measurement),
         rules=measurement.pack.files,
         titles=titles(measurement.pack),
         certificate=own_certificate(workspace),
@@ -314,7 +314,7 @@ def titles(pack: LoadedPack) -> dict[str, str]:
     return {name: item.title for group in named for name, item in group.items()}
 
 
-def _links_behind(measurement: Measurement) -> pl.DataFrame:
+def links_behind(measurement: Measurement) -> pl.DataFrame:
     """The links of the records that some fact cites."""
     frames = (measurement.facts.families, measurement.facts.members)
     cited = [
@@ -326,7 +326,7 @@ def _links_behind(measurement: Measurement) -> pl.DataFrame:
     return measurement.evidence.links.join(pl.concat(cited).unique().drop_nulls(), on="record_id", how="semi")
 
 
-def _quarantine(measurement: Measurement) -> pl.DataFrame:
+def quarantine_of(measurement: Measurement) -> pl.DataFrame:
     """What was set apart, by reading and by linking, without its text."""
     frames = [extract.quarantine for _, extract in sorted(measurement.extracts.items())]
     return pl.concat([*frames, measurement.evidence.quarantine], how="diagonal").drop("raw", "row")

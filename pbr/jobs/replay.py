@@ -21,6 +21,7 @@ from pbr.engines.findings import FINDINGS
 from pbr.errors import Disagreement, Faults
 from pbr.jobs.decide import ENGINES, Say, measure_workspace, run_engines, second_engine
 from pbr.jobs.inputs import input_files
+from pbr.jobs.prepare import links_behind, quarantine_of
 from pbr.measures.facts import Facts
 from pbr.rulebook.load import LoadedPack, load_pack
 from pbr.rulebook.rules import Rules
@@ -85,6 +86,8 @@ def replay(bundle: Path, from_sources: Workspace | Path | str | None = None, say
         changed = tuple(_changed_inputs(opened.run, measured.workspace, measured.extracts))
         found += [f"input {place}" for place in changed]
         found += _fact_differences(opened.tables["facts.parquet"], facts.to_long())
+        for file, now in (("links.parquet", links_behind(measured)), ("quarantine.csv", quarantine_of(measured))):
+            found += _rows_apart(file, opened.tables[file], now)
         if measured.not_decided.height != opened.run.families_not_decided:
             then, now = opened.run.families_not_decided, measured.not_decided.height
             found.append(f"families not decided: {then} then, {now} now")
@@ -150,6 +153,15 @@ def _fact_differences(then: pl.DataFrame, now: pl.DataFrame) -> Iterator[str]:
     for family, subject, fact, was, is_now in both.filter(~pl.col("said").eq_missing(pl.col("said_now"))).iter_rows():
         about = f"family {family}" + (f" member {subject}" if subject else "")
         yield f"{about}, fact {fact}: {was or 'nothing'} then, {is_now or 'nothing'} now"
+
+
+def _rows_apart(file: str, then: pl.DataFrame, now: pl.DataFrame) -> Iterator[str]:
+    """How many rows of a table stand only in the bundle, or only in the extracts of now."""
+    frames = [_filled(frame.select(TABLES[file].names()).cast(dict(TABLES[file]))) for frame in (then, now)]
+    before, after = (frame.group_by(pl.all()).len() for frame in frames)
+    for what, here, there in (("then", before, after), ("now", after, before)):
+        if only := here.join(there, on=here.columns, how="anti").height:
+            yield f"{file}: {only} rows stand there only {what}"
 
 
 def _line_differences(tables: dict[str, pl.DataFrame], selection: Selection) -> Iterator[str]:

@@ -14,12 +14,14 @@ import polars as pl
 
 from pbr.linkage import Coverage
 from pbr.measures.facts import fact_type
-from pbr.rulebook.measures import MEASURES, MeasureNode, OffendingMeasure, WindowMeasure
+from pbr.rulebook.measures import MEASURES, DaysSince, MeasureNode, OffendingMeasure, WindowMeasure
 from pbr.rulebook.rules import Rules
 from pbr.values import REASONS, Window
 
 ENGAGED = pl.col("engaged_on")
-DOUBTABLE = tuple(sorted({"members", *(source for measure in MEASURES.values() for source in measure.sources)}))
+DOUBTABLE = tuple(
+    sorted({"members", "outcomes", *(source for measure in MEASURES.values() for source in measure.sources)})
+)
 """The tables of which a quarantined row makes measures unknown."""
 
 
@@ -58,6 +60,8 @@ def doubted(measure: MeasureNode) -> pl.Expr:
     """
     if isinstance(measure, OffendingMeasure) and measure.by_departed:
         return pl.lit(False)
+    if isinstance(measure, DaysSince) and measure.need is not None:
+        return pl.col("doubt outcomes")
     tables = {*measure.sources, *(("members",) if isinstance(measure, OffendingMeasure) else ())}
     return pl.any_horizontal([pl.col(f"doubt {table}") for table in sorted(tables)] or [pl.lit(False)])
 

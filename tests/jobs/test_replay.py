@@ -248,10 +248,11 @@ def test_an_extract_that_has_changed_is_named_with_the_facts_and_findings_that_d
     assert {line.split(",")[0] for line in told.splitlines() if line.startswith("family ")} == {f"family {family}"}
 
 
-def test_a_stranger_more_in_an_extract_is_a_change_of_the_input_alone(copy: Path) -> None:
+def test_a_stranger_more_in_an_extract_changes_the_input_and_what_was_set_apart(copy: Path) -> None:
     in_source(copy, "needs", lambda rows: [*rows[:-1], "N0,F999999,Local filter,2013-01-01", ""])
     told = differences(bundle_of(copy), copy)
-    assert told == "input sources/needs.csv (needs): has changed since"
+    changed = "input sources/needs.csv (needs): has changed since"
+    assert told.splitlines() == [changed, "quarantine.csv: 1 rows stand there only now"]
 
 
 def test_an_extract_that_is_declared_no_more_and_a_new_one_are_named(copy: Path) -> None:
