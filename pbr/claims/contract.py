@@ -211,6 +211,8 @@ class Run(Record):
     families_agreed: Count | None = Field(description="From which the allocation follows.")
     families_live: Count = Field(description="Families with live claim lines before this batch.")
     families_not_decided: Count = Field(default=0, description="Families engaged on or after the as-of date.")
+    families_quarantined: Count = Field(default=0, description="Families whose own row is in quarantine.")
+    warnings: tuple[Text, ...] = Field(default=(), description="What the run could live with and a person should know.")
     after_withdrawal_of: tuple[Text, ...] = Field(
         default=(), description="Batches of the same run that were withdrawn before."
     )

@@ -30,6 +30,8 @@ class Circumstances:
     families_agreed: int | None
     families_live: int
     """Families that have a live line already: they use up allocation."""
+    families_quarantined: int = 0
+    """Families whose own row is in quarantine: nothing can be decided of them."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def select(
     return Selection(
         lines=kept.select(columns).sort("family_id", "route"),
         held=held.select(*columns, "reason", "released_by").sort("family_id", "route"),
-        attrition=_attrition(families, lines),
+        attrition=_attrition(families, lines, of.families_quarantined),
     )
 
 
@@ -146,11 +148,12 @@ def _with_history(lines: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:
     earned = own.group_by("family_id").agg(earned_pence=pl.col("amount_pence").sum())
     same_route = own.group_by("family_id", "route").agg(own_lines=pl.col("line_id").sort())
     persons = history.filter(pl.col("claimed_by") == "person")
-    elsewhere = persons.group_by("family_id", "route").agg(other_lines=pl.col("line_id").unique().sort())
+    # Whatever the route: a regrouped household is not a new family, and has no new cap.
+    elsewhere = persons.group_by("family_id").agg(other_lines=pl.col("line_id").unique().sort())
     return (
         lines.join(earned, on="family_id", how="left", maintain_order="left")
         .join(same_route, on=["family_id", "route"], how="left", maintain_order="left")
-        .join(elsewhere, on=["family_id", "route"], how="left", maintain_order="left")
+        .join(elsewhere, on="family_id", how="left", maintain_order="left")
         .with_columns(
             pl.col("earned_pence").fill_null(0), pl.col("own_lines").fill_null([]), pl.col("other_lines").fill_null([])
         )
@@ -233,10 +236,12 @@ def _within_allocation(lines: pl.DataFrame, pack: Pack, rules: Rules, of: Circum
 # ------------------------------------------------------------------------------------------------------- attrition
 
 
-def _attrition(families: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+def _attrition(families: pl.DataFrame, lines: pl.DataFrame, quarantined: int) -> pl.DataFrame:
     """See `Selection`."""
     rows: list[tuple[str, str, str, str, int, int | None]] = []
     left = families.height
+    if quarantined:
+        rows.append(("considered", "families", "dropped", "its_row_is_in_quarantine", quarantined, None))
     rows.append(("considered", "families", "kept", "", left, None))
     for step in ("engaged_in_period", "eligible", "result"):
         failed = families.filter(pl.col("step") == step).group_by("reason").len().sort("reason")

@@ -14,7 +14,7 @@ import polars as pl
 from pbr.cli.console import HABITS, date_option, format_options, progress, say, show, workspace_argument
 from pbr.jobs.batches import submit as submit_batch
 from pbr.jobs.batches import withdraw as withdraw_batch
-from pbr.jobs.prepare import Preparation
+from pbr.jobs.prepare import Preparation, warnings
 from pbr.jobs.prepare import prepare as prepare_batch
 from pbr.values import pounds
 
@@ -104,6 +104,8 @@ def _readable(prepared: Preparation) -> pl.DataFrame:
 
 
 def _tell(prepared: Preparation, workspace: Path) -> None:
+    for warning in warnings(prepared.measurement):
+        say(f"Warning: {warning}.")
     if prepared.new_key:
         say(f"A key for the families' pseudonyms was made: {workspace / 'pbr.key'}. Keep it, and keep it secret.")
     if prepared.bundle is None:

@@ -6,6 +6,7 @@ Output goes to standard output, talk to standard error. Exit codes: 0 fine, 1 fa
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from pbr.errors import Faults, PbrError
+from pbr.errors import Fault, Faults, PbrError
 
 F = TypeVar("F", bound=Callable[..., Any])
 Say = Callable[[str], None]
@@ -41,6 +42,13 @@ class Commands(click.Group):
         except PbrError as error:
             say(f"Error: {error}")
             ctx.exit(error.exit_code)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            what = f"cannot be read or written ({error.strerror or type(error).__name__})"
+            fault = Fault("E100", str(error.filename or "output"), what, "See to the path, the disk and your rights.")
+            say(f"Error: {fault}")
+            ctx.exit(1)
 
 
 def say(text: str) -> None:

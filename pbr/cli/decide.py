@@ -9,7 +9,7 @@ import click
 import polars as pl
 
 from pbr.cli.console import date_option, format_options, progress, say, show, workspace_argument
-from pbr.jobs.decide import ENGINES, Decision, require_known_form, write_findings
+from pbr.jobs.decide import ENGINES, Decision, require_known_form, require_not_read_from, write_findings
 from pbr.jobs.decide import decide as decide_workspace
 
 
@@ -41,6 +41,7 @@ def decide(workspace: Path, as_of: date, out: Path | None, engines: tuple[str, .
         decision = decide_workspace(workspace, as_of, engines or ("bulk",), step)
         if out is not None:
             step(f"write {out}")
+            require_not_read_from(out, decision.of.extracts, decision.of.workspace.root)
             write_findings(decision.findings, out)
     show(verdict_counts(decision.findings), form, title=f"Families by verdict as of {as_of}")
     _tell(decision, out)
@@ -64,8 +65,11 @@ def _tell(decision: Decision, out: Path | None) -> None:
     if waiting.height:
         shown = ", ".join(waiting["family_id"].head(5)) + (", …" if waiting.height > 5 else "")
         say(f"{waiting.height} families engaged on or after the as-of date and got no decision: {shown}")
-    differing = decision.of.measured.differing_terms.height
-    if differing:
-        say(f"{differing} terms have a termly row and marks that differ; the termly row was used.")
+    lost = decision.of.quarantined_families
+    if lost.len():
+        shown = ", ".join(lost.head(5)) + (", …" if lost.len() > 5 else "")
+        say(f"{lost.len()} families are in quarantine themselves and got no decision: {shown}")
+    for warning in decision.of.warnings:
+        say(f"Warning: {warning}.")
     if out is not None:
         say(f"Findings are in {out}.")

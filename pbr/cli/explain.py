@@ -51,6 +51,10 @@ def _tree(explanation: Explanation) -> Tree:
     for line in explanation.lines:
         why = f" ({line.why})" if line.why else ""
         tree.add(Text(f"{line.state}: {words.verdict(line.route)}, {pounds(line.amount_pence)}{why}", "bold"))
+    if explanation.set_apart:
+        apart = tree.add(Text("Rows in quarantine about this family", "bold"))
+        for row in explanation.set_apart:
+            apart.add(Text(row, "yellow"))
     for part, title in PARTS.items():
         branch = tree.add(Text(title, "bold"))
         for ruling in traced.rulings:

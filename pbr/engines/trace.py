@@ -67,7 +67,7 @@ def trace(facts: Facts, rules: Rules, family_id: str) -> Trace:
     """Explain one family's decision. Raises Faults (E405) where the family has none."""
     chosen = facts.only(pl.Series([family_id]))
     if chosen.families.is_empty():
-        step = "Check the id; a family engaged on or after the as-of date gets no decision."
+        step = "Check the id; a family engaged on or after the as-of date, or in quarantine itself, gets none."
         raise Faults(Fault("E405", f"family {family_id}", f"has no decision as of {facts.as_of}", step))
     judged = judge(next(iter(read_families(chosen, rules))), rules)
     pack = rules.pack

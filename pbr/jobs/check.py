@@ -12,7 +12,10 @@ from typing import Any
 
 import polars as pl
 
+from pbr.errors import Fault, Faults
+from pbr.jobs.decide import pack_of, require_not_read_from
 from pbr.linkage import attach
+from pbr.rulebook.load import load_pack
 from pbr.sources import QUARANTINE, Extract, read
 from pbr.workspace import Workspace
 
@@ -53,9 +56,20 @@ class CheckReport:
 
 
 def check(workspace: Workspace | Path | str, say: Say = lambda step: None) -> CheckReport:
-    """Read and link a workspace's sources. Raises Faults where one cannot be read (see `sources.read`)."""
+    """Read and link a workspace's sources. Raises Faults where one cannot be read (see `sources.read`), or its pack."""
     workspace = Workspace.of(workspace)
-    extracts = read(workspace, say)
+    faults: list[Fault] = []
+    extracts: dict[str, Extract] = {}
+    try:
+        load_pack(*pack_of(workspace))
+    except Faults as of_pack:
+        faults += of_pack.faults
+    try:
+        extracts = read(workspace, say)
+    except Faults as of_sources:
+        faults += of_sources.faults
+    if faults:
+        raise Faults(faults)
     say("linking")
     evidence = attach(extracts)
     found_linking = evidence.quarantine.select(pl.col(name).cast(kind) for name, kind in QUARANTINE.items())
@@ -93,8 +107,10 @@ def check(workspace: Workspace | Path | str, say: Say = lambda step: None) -> Ch
 def write_quarantine(report: CheckReport, path: Path) -> int:
     """Write the quarantine with its raw text as CSV; returns the number of rows.
 
-    Text that a spreadsheet would run as a formula gets an apostrophe before it.
+    Text that a spreadsheet would run as a formula gets an apostrophe before it. Raises Faults (E407) where the path is
+    one of the workspace's own files.
     """
+    require_not_read_from(path, report.extracts, report.workspace.root)
     formula = pl.col("raw").str.contains(r"^[=+\-@\t\r]")
     safe = pl.when(formula).then("'" + pl.col("raw")).otherwise("raw").alias("raw")
     report.quarantine.with_columns(safe).write_csv(path)

@@ -26,7 +26,7 @@ from pbr.measures.measure import Measured, measure
 from pbr.rulebook.load import LoadedPack, load_pack
 from pbr.rulebook.rules import Rules
 from pbr.sources import Extract
-from pbr.workspace import Workspace
+from pbr.workspace import FILE, Workspace
 
 Say = Callable[[str], None]
 Engine = Callable[[Facts, Rules], pl.DataFrame]
@@ -58,6 +58,36 @@ class Measurement:
     def not_decided(self) -> pl.DataFrame:
         """Families engaged on or after the as-of date: `family_id`, `engaged_on`. They get no decision."""
         return self.families.filter(pl.col("engaged_on") >= self.rules.on)
+
+    @property
+    def quarantined_families(self) -> pl.Series:
+        """The families whose own row is in quarantine, by id (by record id where that is what cannot be read)."""
+        rejected = self.extracts["families"].rejected
+        return rejected.select(pl.coalesce("family_id", "record_id").alias("family_id")).to_series().unique().sort()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the run could live with and a person should know, by source. Nothing of a person, and no row's place."""
+        told = []
+        for table, extract in sorted(self.extracts.items()):
+            told += [f"{table}: {warning}" for warning in extract.warnings]
+            if lost := self._about_nobody(table, extract):
+                told.append(f"{table}: {lost} quarantined records cannot be given to anybody, and put nobody in doubt")
+            records = self.evidence.records.get(table)
+            if records is not None and records.is_empty() and not extract.accepted.is_empty():
+                told.append(f"{table}: none of its {extract.accepted.height} records is about a member")
+        if differing := self.measured.differing_terms.height:
+            told.append(f"marks: {differing} terms differ from their termly rows, which were used")
+        return tuple(told)
+
+    def _about_nobody(self, table: str, extract: Extract) -> int:
+        if table == "families":
+            return 0
+        given = self.evidence.links.filter(pl.col("table") == table)["record_id"]
+        nobody = ~pl.col("record_id").is_in(given.implode())
+        if "family_id" in extract.rejected.columns:
+            nobody &= ~pl.col("family_id").is_in(self.evidence.families["family_id"].implode()).fill_null(False)
+        return extract.rejected.filter(nobody).height
 
 
 @dataclass(frozen=True)
@@ -146,6 +176,14 @@ def require_known_form(out: Path) -> None:
     if out.suffix not in FORMS:
         step = f"Name a file that ends in {', '.join(FORMS)}."
         raise Faults(Fault("E404", str(out), f"findings cannot be written as '{out.suffix}'", step))
+
+
+def require_not_read_from(out: Path, extracts: Mapping[str, Extract], root: Path) -> None:
+    """Raise Faults (E407) where a file to be written is one of the workspace's own."""
+    own = {root / FILE, *(root / file.path for extract in extracts.values() for file in extract.files)}
+    if out.resolve() in {path.resolve() for path in own}:
+        step = "Name another file: what the workspace is read from is never written over."
+        raise Faults(Fault("E407", str(out), "is one of the workspace's own files", step))
 
 
 def write_findings(findings: pl.DataFrame, out: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -12,7 +12,7 @@ import polars as pl
 from pbr.claims.tariff import fee, left_for_family
 from pbr.engines.trace import Step, Trace, trace
 from pbr.errors import Fault, Faults
-from pbr.jobs.decide import Say, measure_workspace
+from pbr.jobs.decide import Measurement, Say, measure_workspace
 from pbr.jobs.replay import open_bundle
 from pbr.rulebook.model import Pack
 from pbr.sources import Extract
@@ -33,7 +33,8 @@ class Claimed:
 class Explanation:
     """`fees`: what each route pays a family engaged on that day; `most_pence`: what all of them together can pay.
 
-    `places`: for a workspace, the file and row of every record that the trace cites, by record id.
+    `places`: for a workspace, the file and row of every record that the trace cites, by record id. `set_apart`: for a
+    workspace, the quarantined rows that put the family or somebody in it in doubt: place, column, code and reason.
     """
 
     trace: Trace
@@ -41,6 +42,7 @@ class Explanation:
     most_pence: int | None
     lines: tuple[Claimed, ...]
     places: dict[str, tuple[str, ...]]
+    set_apart: tuple[str, ...]
 
 
 def explain(place: Path | str, family_id: str, as_of: date | None = None, say: Say = lambda step: None) -> Explanation:
@@ -58,14 +60,15 @@ def explain(place: Path | str, family_id: str, as_of: date | None = None, say: S
         claim, held = bundle.tables["claim.csv"], bundle.tables["held.csv"]
         family_id = _by_ref(family_id, pl.concat([claim, held], how="diagonal"), bundle.tables["decisions.parquet"])
         traced = trace(bundle.facts, bundle.rules, family_id)
-        return _explained(traced, bundle.pack.pack, _lines(traced, claim, held), {})
+        return _explained(traced, bundle.pack.pack, lines=_lines(traced, claim, held))
     if not (place / FILE).is_file():
         raise Faults(Fault("E506", str(place), f"is no workspace ({FILE}) and no bundle (bagit.txt)", "Name one."))
     if as_of is None:
         raise Faults(Fault("E505", str(place), "a workspace is explained as of a day", "Add --as-of DATE."))
     measured = measure_workspace(place, as_of, say)
     traced = trace(measured.facts, measured.rules, family_id)
-    return _explained(traced, measured.pack.pack, (), _places(traced, measured.extracts))
+    places, apart = _places(traced, measured.extracts), tuple(_set_apart(family_id, measured))
+    return _explained(traced, measured.pack.pack, places=places, set_apart=apart)
 
 
 def _places(traced: Trace, extracts: Mapping[str, Extract]) -> dict[str, tuple[str, ...]]:
@@ -81,18 +84,45 @@ def _places(traced: Trace, extracts: Mapping[str, Extract]) -> dict[str, tuple[s
     return {record: tuple(places) for record, places in placed.iter_rows()}
 
 
+def _set_apart(family_id: str, measured: Measurement) -> Iterator[str]:
+    """The quarantined rows about the family or anybody who ever belonged to it, each with its place and reasons."""
+    evidence = measured.evidence
+    of_family = pl.col("family_id") == family_id
+    members = [frame.filter(of_family)["person_id"] for frame in (evidence.members, evidence.doubtful_members)]
+    people = pl.concat(members).unique()
+    linked = evidence.links.filter(pl.col("person_id").is_in(people.implode()))
+    about = linked.select(source="table", record_id="record_id")
+    for table, extract in measured.extracts.items():
+        named = extract.rejected
+        if "family_id" in named.columns:
+            about = about.vstack(named.filter(of_family).select(pl.lit(table).alias("source"), "record_id"))
+        if table == "members":
+            theirs = named.filter(pl.col("person_id").is_in(people.implode()))
+            about = about.vstack(theirs.select(pl.lit(table).alias("source"), "record_id"))
+    rows = pl.concat([*(each.quarantine for each in measured.extracts.values()), evidence.quarantine], how="diagonal")
+    rows = rows.join(about.unique(), on=["source", "record_id"], how="semi").sort("file", "row")
+    for row in rows.iter_rows(named=True):
+        column = f" {row['column']}" if row["column"] else ""
+        yield f"{row['file']}:{row['row']}{column}: {row['reason']} ({row['code']})"
+
+
 def _records(steps: Iterable[Step]) -> set[str]:
     return {record for step in steps for record in (*step.records, *_records(step.parts))}
 
 
 def _explained(
-    traced: Trace, pack: Pack, lines: tuple[Claimed, ...], places: dict[str, tuple[str, ...]]
+    traced: Trace,
+    pack: Pack,
+    *,
+    lines: tuple[Claimed, ...] = (),
+    places: Mapping[str, tuple[str, ...]] | None = None,
+    set_apart: tuple[str, ...] = (),
 ) -> Explanation:
     engaged = pl.DataFrame({"engaged_on": [traced.engaged_on]})
     fees = {route: engaged.select(fee(pack, name)).item() for route, name in pack.tariff.routes.items()}
     most = engaged.select(left_for_family(pack)).item()
     known = {route: pence for route, pence in fees.items() if pence is not None}
-    return Explanation(traced, known, most, lines, places)
+    return Explanation(traced, known, most, lines, dict(places or {}), set_apart)
 
 
 def _by_ref(name: str, lines: pl.DataFrame, decisions: pl.DataFrame) -> str:

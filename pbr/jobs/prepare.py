@@ -29,6 +29,7 @@ from pbr.errors import Fault, Faults
 from pbr.jobs.decide import ENGINES, Measurement, Say, measure_workspace, run_engines, second_engine
 from pbr.jobs.inputs import input_files
 from pbr.ledger import Entry, Ledger
+from pbr.linkage import squeezed
 from pbr.measures.subjects import is_member_on
 from pbr.rulebook.load import LoadedPack
 from pbr.sources import Extract
@@ -64,13 +65,17 @@ def prepare(
     """Prepare the batch of a claim window.
 
     `at` is the moment for the ledger and `by` who prepares it; neither is in the bundle. `claim_date` is the as-of date
-    unless given. Raises Faults (E502 an unknown window, E503 a bad key, E508 a window that no bundle can be named
-    after, E509 a key out of reach, E511 a certificate that is no text, and those of every stage before), and
-    Disagreement where two engines differ.
+    unless given. Raises Faults: E502 an unknown window, E503 a bad key, E508 a window that no bundle can be named
+    after, E509 a key out of reach, E511 a certificate that is no text, E512 a claim date before the as-of date, and
+    those of every stage before; and Disagreement where two engines differ.
     """
     measurement = measure_workspace(workspace, as_of, say)
     workspace = measurement.workspace
     claim_date = claim_date or as_of
+    if claim_date < as_of:
+        step = "Claim on the as-of date or after it."
+        what = f"is before the as-of date, {as_of}: nobody can know then what is decided"
+        raise Faults(Fault("E512", f"claim date {claim_date}", what, step))
     is_open = window_is_open(workspace, window, claim_date)
     findings = run_engines(measurement.facts, measurement.rules, ["bulk"], say)
 
@@ -88,6 +93,7 @@ def prepare(
         window_open=is_open,
         families_agreed=workspace.claims.families_agreed,
         families_live=live["family_id"].n_unique(),
+        families_quarantined=measurement.quarantined_families.len(),
     )
     history = history_of(live, measurement)
     selection = select(measurement.families, findings, history, measurement.rules, circumstances)
@@ -111,6 +117,8 @@ def prepare(
         families_agreed=circumstances.families_agreed,
         families_live=circumstances.families_live,
         families_not_decided=measurement.not_decided.height,
+        families_quarantined=circumstances.families_quarantined,
+        warnings=warnings(measurement),
         after_withdrawal_of=withdrawn,
         inputs=tuple(_input(file, measurement.extracts) for file in files),
         versions=versions(second),
@@ -173,15 +181,31 @@ def history_of(live: pl.DataFrame, measurement: Measurement) -> pl.DataFrame:
     own = live.join(measurement.families, on="family_id", how="semi").select(
         "family_id", "route", "line_id", "amount_pence", claimed_by=pl.lit("family")
     )
-    now = measurement.evidence.members.filter(is_member_on(pl.lit(measurement.rules.on)))
     persons = (
         live.rename({"family_id": "of_family"})
         .explode("persons")
-        .join(now.select("family_id", persons="person_id"), on="persons")
+        .join(_persons_now(measurement), on="persons")
         .filter(pl.col("family_id") != pl.col("of_family"))
         .select("family_id", "route", "line_id", "amount_pence", claimed_by=pl.lit("person"))
     )
     return pl.concat([own, persons]).unique().select(HISTORY.names()).sort(pl.all())
+
+
+def _persons_now(measurement: Measurement) -> pl.DataFrame:
+    """Who belongs to which family on the as-of date: `family_id`, `persons`, the person's id as ids are compared."""
+    now = measurement.evidence.members.filter(is_member_on(pl.lit(measurement.rules.on)))
+    return now.select("family_id", persons=squeezed("person_id")).unique()
+
+
+def warnings(measurement: Measurement) -> tuple[str, ...]:
+    """What whoever signs should know, that of the workspace's own settings included."""
+    told = list(measurement.warnings)
+    claims = measurement.workspace.claims
+    if not claims.windows:
+        told.append("claims: no windows are declared, so whether this one is open was not tested")
+    if claims.families_agreed is None:
+        told.append("claims: families_agreed is not declared, so the allocation was not tested")
+    return tuple(told)
 
 
 def check_by_second_engine(measurement: Measurement, findings: pl.DataFrame, selection: Selection, say: Say) -> str:
@@ -334,8 +358,7 @@ def quarantine_of(measurement: Measurement) -> pl.DataFrame:
 
 def _entry(measurement: Measurement, claim: pl.DataFrame, bundle: Bundle, run: Run, run_key: str) -> dict[str, Any]:
     """The body of the ledger's entry."""
-    now = measurement.evidence.members.filter(is_member_on(pl.lit(measurement.rules.on)))
-    persons = dict(now.group_by("family_id").agg(pl.col("person_id").unique().sort()).iter_rows())
+    persons = dict(_persons_now(measurement).group_by("family_id").agg(pl.col("persons").sort()).iter_rows())
     columns = ["family_id", "family_ref", "route", "amount_pence", "decision_id", "engaged_on"]
     lines = [
         {"line_id": row["claim_line_id"], **{name: row[name] for name in columns}}

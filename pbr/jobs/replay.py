@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import polars as pl
 
-from pbr.claims.bundle import RUN
-from pbr.claims.contract import TABLES, BatchRun, read
+from pbr.claims.bundle import METADATA, RUN
+from pbr.claims.contract import TABLES, BatchRun, claim_metadata, read, readable_json
+from pbr.claims.pages import summary
 from pbr.claims.select import Circumstances, Selection, claim_line_id, select
 from pbr.claims.verify import verify
 from pbr.engines.agree import differences
@@ -21,7 +23,7 @@ from pbr.engines.findings import FINDINGS
 from pbr.errors import Disagreement, Faults
 from pbr.jobs.decide import ENGINES, Say, measure_workspace, run_engines, second_engine
 from pbr.jobs.inputs import input_files
-from pbr.jobs.prepare import links_behind, quarantine_of
+from pbr.jobs.prepare import links_behind, quarantine_of, titles
 from pbr.measures.facts import Facts
 from pbr.rulebook.load import LoadedPack, load_pack
 from pbr.rulebook.rules import Rules
@@ -86,8 +88,8 @@ def replay(bundle: Path, from_sources: Workspace | Path | str | None = None, say
         changed = tuple(_changed_inputs(opened.run, measured.workspace, measured.extracts))
         found += [f"input {place}" for place in changed]
         found += _fact_differences(opened.tables["facts.parquet"], facts.to_long())
-        for file, now in (("links.parquet", links_behind(measured)), ("quarantine.csv", quarantine_of(measured))):
-            found += _rows_apart(file, opened.tables[file], now)
+        for file, made in (("links.parquet", links_behind(measured)), ("quarantine.csv", quarantine_of(measured))):
+            found += _rows_apart(file, opened.tables[file], made)
         if measured.not_decided.height != opened.run.families_not_decided:
             then, now = opened.run.families_not_decided, measured.not_decided.height
             found.append(f"families not decided: {then} then, {now} now")
@@ -98,6 +100,7 @@ def replay(bundle: Path, from_sources: Workspace | Path | str | None = None, say
     history, considered = opened.tables["history.csv"], _considered(facts, opened.run)
     selection = select(considered, findings, history, opened.rules, _of(opened.run))
     found += _line_differences(opened.tables, selection)
+    found += _page_differences(opened)
     second = second_engine()
     chosen = pl.concat([selection.lines["family_id"], selection.held["family_id"]]).unique().sort()
     say(f"derive {chosen.len()} families again ({second})")
@@ -118,6 +121,7 @@ def _of(run: BatchRun) -> Circumstances:
         window_open=run.window_open,
         families_agreed=run.families_agreed,
         families_live=run.families_live,
+        families_quarantined=run.families_quarantined,
     )
 
 
@@ -157,7 +161,8 @@ def _fact_differences(then: pl.DataFrame, now: pl.DataFrame) -> Iterator[str]:
 
 def _rows_apart(file: str, then: pl.DataFrame, now: pl.DataFrame) -> Iterator[str]:
     """How many rows of a table stand only in the bundle, or only in the extracts of now."""
-    frames = [_filled(frame.select(TABLES[file].names()).cast(dict(TABLES[file]))) for frame in (then, now)]
+    columns = [pl.col(name).cast(kind) for name, kind in TABLES[file].items()]
+    frames = [_filled(frame.select(columns)) for frame in (then, now)]
     before, after = (frame.group_by(pl.all()).len() for frame in frames)
     for what, here, there in (("then", before, after), ("now", after, before)):
         if only := here.join(there, on=here.columns, how="anti").height:
@@ -179,6 +184,20 @@ def _line_differences(tables: dict[str, pl.DataFrame], selection: Selection) -> 
             yield f"attrition: {was} in the bundle, {is_now} in the replay"
     if len(attrition[0]) != len(attrition[1]):
         yield f"attrition: {len(attrition[0])} rows in the bundle, {len(attrition[1])} in the replay"
+
+
+def _page_differences(opened: OpenBundle) -> Iterator[str]:
+    """Where the pages that people read first do not say what the tables say.
+
+    Only of a bundle of this version of pbr, for another may word them otherwise; a certificate may be the authority's.
+    """
+    if opened.run.versions.get("pbr") != version("pbr"):
+        return
+    said = {file.removesuffix(".csv"): table for file, table in opened.tables.items()}
+    made = {METADATA: readable_json(claim_metadata()), "summary.html": summary(opened.run, titles(opened.pack), said)}
+    for file, content in made.items():
+        if (opened.path / "data" / file).read_bytes() != content:
+            yield f"{file}: is not what the tables of the bundle give"
 
 
 def _row_differences(what: str, then: pl.DataFrame, now: pl.DataFrame, columns: list[str]) -> Iterator[str]:

@@ -6,5 +6,6 @@ links, and reviewers' decisions are applied to links before they are attached.
 
 from pbr.linkage.attach import attach
 from pbr.linkage.evidence import Coverage, Evidence
+from pbr.linkage.passes import squeezed
 
-__all__ = ["Coverage", "Evidence", "attach"]
+__all__ = ["Coverage", "Evidence", "attach", "squeezed"]

@@ -45,7 +45,7 @@ class People:
     def of(cls, members: pl.DataFrame) -> People:
         """From the identity columns of the members' table."""
         return cls(
-            members.select("person_id", *IDENTIFIERS, theirs=_squeezed("person_id"), name_key=_name_key()).unique()
+            members.select("person_id", *IDENTIFIERS, theirs=squeezed("person_id"), name_key=_name_key()).unique()
         )
 
 
@@ -56,7 +56,7 @@ def link(table: str, records: pl.DataFrame, people: People) -> pl.DataFrame:
     """
     # Many records give the same details of the same person: each set of details is linked once.
     details = records.group_by(DETAILS).agg("record_id", "is_rejected").with_row_index("nth")
-    keyed = details.select("nth", *IDENTIFIERS, *NAME_KEY, theirs=_squeezed("person_id"))
+    keyed = details.select("nth", *IDENTIFIERS, *NAME_KEY, theirs=squeezed("person_id"))
 
     by_person_id = _agreeing(keyed, people, "theirs", "person_id")
     left = keyed.join(by_person_id, on="nth", how="anti")
@@ -97,7 +97,8 @@ def _agreeing(details: pl.DataFrame, people: People, column: str, key: str) -> p
     )
 
 
-def _squeezed(column: str) -> pl.Expr:
+def squeezed(column: str) -> pl.Expr:
+    """An id as it is compared: upper-cased and without white space."""
     return pl.col(column).str.replace_all(r"\s", "").str.to_uppercase()
 
 

@@ -252,14 +252,18 @@ def test_a_person_in_another_familys_live_line_sends_the_line_to_review() -> Non
     assert "L9" in chosen.held["released_by"][0]
 
 
-def test_a_person_in_another_familys_line_on_another_route_is_no_matter() -> None:
-    chosen = choose(family("F1", CAE), history=(earned("F1", P2W, 100, "person"),))
-    assert lines(chosen) == [("F1", CAE, 700)]
+def test_a_person_in_another_familys_line_on_another_route_is_held_for_a_regrouped_household_has_no_new_cap() -> None:
+    chosen = choose(family("F1", CE), history=(earned("F1", CAE, 700, "person", "L9"),))
+    assert lines(chosen) == []
+    assert held(chosen) == [("F1", CE, "person_in_another_live_line")]
+    assert chosen.held["amount_pence"].to_list() == [80000]
+    assert "L9" in chosen.held["released_by"][0]
 
 
-def test_another_familys_line_takes_nothing_from_this_ones_cap() -> None:
-    chosen = choose(family("F1", CE), history=(earned("F1", CAE, 700, "person"),))
-    assert lines(chosen) == [("F1", CE, 800)]
+def test_families_in_quarantine_themselves_are_counted_where_they_fall_out() -> None:
+    chosen = choose(family("F1", CAE), families_quarantined=2)
+    first = chosen.attrition.row(0, named=True)
+    assert (first["outcome"], first["reason"], first["count"]) == ("dropped", "its_row_is_in_quarantine", 2)
 
 
 def test_two_controls_are_both_named_with_what_releases_each() -> None:

@@ -272,3 +272,84 @@ def test_a_workspace_without_a_day_and_a_bundle_with_another_are_told(made: Path
 
 def test_a_folder_that_is_neither_workspace_nor_bundle_is_told(tmp_path: Path) -> None:
     refused("E506", "explain", tmp_path, "F000001", "--as-of", AS_OF)
+
+
+# ------------------------------------------------------------------------------------- what must not pass unnoticed
+
+
+def test_a_claim_is_never_dated_before_the_day_it_is_about(workspace: Path) -> None:
+    ran = pbr("claim", "prepare", workspace, "--as-of", AS_OF, "--window", WINDOW, "--claim-date", "2014-10-30")
+    assert ran.exit_code == 1
+    assert "E512 claim date 2014-10-30" in ran.stderr
+
+
+@pytest.mark.parametrize("own", ["sources/families.csv", "pbr.toml"])
+def test_findings_are_never_written_over_what_the_workspace_is_read_from(workspace: Path, own: str) -> None:
+    before = (workspace / own).read_bytes()
+    target = workspace / own
+    if target.suffix == ".toml":
+        ran = pbr("check", workspace, "--quarantine", target)
+    else:
+        ran = pbr("decide", workspace, "--as-of", AS_OF, "--out", target)
+    assert ran.exit_code == 1
+    assert "E407" in ran.stderr
+    assert (workspace / own).read_bytes() == before
+
+
+def test_a_quarantined_family_is_named_by_decide_and_counted_by_prepare(workspace: Path) -> None:
+    path = workspace / "sources" / "families.csv"
+    header, first, *rest = path.read_text("utf-8").splitlines()
+    family = first.split(",")[0]
+    column = header.split(",").index("engaged_on") if "engaged_on" in header.split(",") else 1
+    cells = first.split(",")
+    cells[column] = "soon"
+    path.write_text("\n".join([header, ",".join(cells), *rest]) + "\n", "utf-8")
+    decided = pbr("decide", workspace, "--as-of", AS_OF)
+    assert decided.exit_code == 0
+    assert f"1 families are in quarantine themselves and got no decision: {family}" in decided.stderr
+    prepared = pbr("claim", "prepare", workspace, "--as-of", AS_OF, "--window", WINDOW, "--json")
+    attrition = json.loads(prepared.stdout)
+    assert attrition[0] | {"amount_pence": None} == {
+        "step": "considered",
+        "unit": "families",
+        "outcome": "dropped",
+        "reason": "its_row_is_in_quarantine",
+        "count": 1,
+        "amount_pence": None,
+    }
+
+
+def test_check_tells_of_the_rule_pack_and_of_the_sources_at_once(workspace: Path) -> None:
+    toml = (workspace / "pbr.toml").read_text("utf-8")
+    (workspace / "pbr.toml").write_text(toml.replace('"phase-1"', '"phase-9"'), "utf-8")
+    (workspace / "sources" / "needs.csv").unlink()
+    ran = pbr("check", workspace)
+    assert ran.exit_code == 1
+    assert "phase-9" in ran.stderr and "E110" in ran.stderr
+
+
+def test_what_a_run_could_live_with_is_told_by_prepare_and_stands_in_the_summary(made: Path) -> None:
+    ran = pbr("claim", "prepare", made, "--as-of", AS_OF, "--window", WINDOW)
+    told = [line.removeprefix("Warning: ").removesuffix(".") for line in ran.stderr.splitlines() if "Warning" in line]
+    assert told
+    summary = (bundle_of(made) / "data" / "summary.html").read_text("utf-8")
+    assert all(warning in summary for warning in told)
+
+
+def test_explain_names_the_quarantined_row_that_puts_a_family_in_doubt(workspace: Path) -> None:
+    path = workspace / "sources" / "needs.csv"
+    header, first, *rest = path.read_text("utf-8").splitlines()
+    cells = first.split(",")
+    spoilt = [cell if not cell[:4].isdigit() else "once" for cell in cells]
+    path.write_text("\n".join([header, ",".join(spoilt), *rest]) + "\n", "utf-8")
+    family = next(cell for cell in cells if cell.startswith("F0"))
+    ran = pbr("explain", workspace, family, "--as-of", AS_OF)
+    assert ran.exit_code == 0
+    assert "Rows in quarantine about this family" in ran.stdout
+    assert "sources/needs.csv:2" in ran.stdout
+
+
+def test_an_output_that_cannot_be_written_is_a_sentence(workspace: Path) -> None:
+    ran = pbr("check", workspace, "--quarantine", workspace / "no such folder" / "quarantine.csv")
+    assert ran.exit_code == 1
+    assert "E100" in ran.stderr

@@ -36,6 +36,17 @@ def with_rule(bundle: Path, folder: Path, file: str, old: str, new: str, run: di
     return _sealed(bundle, folder, edit)
 
 
+def with_page(bundle: Path, folder: Path, page: str, old: str, new: str) -> Path:
+    """A copy of a bundle in which a page says something else, and which verifies."""
+
+    def edit(data: Path) -> None:
+        text = (data / page).read_text("utf-8")
+        assert old in text
+        (data / page).write_text(text.replace(old, new), "utf-8")
+
+    return _sealed(bundle, folder, edit)
+
+
 def renumbered(claim: pl.DataFrame) -> pl.DataFrame:
     """Claim lines whose ids fit what they say."""
     rows = [row | {"flags": row["flags"] or ""} for row in claim.iter_rows(named=True)]

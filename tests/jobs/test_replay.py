@@ -14,8 +14,9 @@ from pbr.errors import Disagreement, Faults
 from pbr.jobs.replay import replay
 from pbr.jobs.verify import verify as verify_against_ledger
 from pbr.rulebook.load import load_pack
+from pbr.values import pounds
 from tests.jobs.authorities import bundle_of, shuffled
-from tests.jobs.forged import Edit, forged, renumbered, with_rule
+from tests.jobs.forged import Edit, forged, renumbered, with_page, with_rule
 
 IS_FIRST = pl.int_range(pl.len()) == 0
 
@@ -278,3 +279,11 @@ def test_a_family_more_in_the_extract_that_is_not_decided_is_counted(copy: Path)
     in_source(copy, "families", lambda rows: [*rows[:-1], "F999999,2014-10-31,,,,LW1,false,North", ""])
     told = differences(bundle_of(copy), copy)
     assert "families not decided:" in told
+
+
+def test_a_summary_that_says_more_than_the_claim_is_found(claimed: Path, tmp_path: Path) -> None:
+    bundle = bundle_of(claimed)
+    total = pounds(int(pl.read_csv(bundle / "data" / "claim.csv")["amount_pence"].sum()))
+    changed = with_page(bundle, tmp_path, "summary.html", total, "£99,999")
+    assert verify(changed) == []
+    assert "summary.html: is not what the tables of the bundle give" in differences(changed)

@@ -15,8 +15,18 @@ Rows = list[dict[str, str]]
 
 def decide(workspace: Path, as_of: date, out: Path, *options: str) -> Rows:
     """The findings file that the command line writes; its columns are the contract's, in order."""
-    command = [sys.executable, "-m", "pbr.cli.main", "decide", str(workspace), "--as-of", as_of.isoformat(),
-               "--out", str(out), *options]
+    command = [
+        sys.executable,
+        "-m",
+        "pbr.cli.main",
+        "decide",
+        str(workspace),
+        "--as-of",
+        as_of.isoformat(),
+        "--out",
+        str(out),
+        *options,
+    ]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, f"exit code {run.returncode}\n{run.stdout}\n{run.stderr}"
     with out.open(encoding="utf-8", newline="") as handle:
@@ -33,6 +43,7 @@ def decide(workspace: Path, as_of: date, out: Path, *options: str) -> Rows:
 
 def differences(expected: Rows, actual: Rows) -> str:
     """Every row that one side has and the other has not, `-` expected and `+` actual; empty when they are the same."""
+
     def texts(rows: Iterable[dict[str, str]]) -> list[str]:
         return [",".join(row[c] for c in COLUMNS) for row in rows]
 

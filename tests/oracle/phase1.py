@@ -22,8 +22,16 @@ from dateutil.easter import easter
 COLUMNS = ["family_id", "part", "item", "subject_id", "verdict", "value", "baseline", "reason", "flags"]
 
 MET, NOT_MET, UNKNOWN, NOT_APPLICABLE = "met", "not_met", "unknown", "not_applicable"
-REASONS = ["not_covered", "no_record", "no_sessions", "unresolved_link", "quarantined", "missing_field",
-           "no_subject", "no_baseline"]
+REASONS = [
+    "not_covered",
+    "no_record",
+    "no_sessions",
+    "unresolved_link",
+    "quarantined",
+    "missing_field",
+    "no_subject",
+    "no_baseline",
+]
 FLAGS = ["neutral_only", "school_leaver", "composition_changed", "near_threshold", "unverified_rule"]
 
 OUT_OF_WORK = {"ESA", "IB", "CA", "IS", "JSA", "SDA"}
@@ -50,10 +58,33 @@ REQUIRED = {
     "offending": ["kind", "occurred_on"],
     "employment": ["kind", "starts_on"],
 }
-IDENTITY = ["upn", "nino", "nhs_number", "pnc_id", "forename", "surname", "date_of_birth", "sex", "postcode", "uprn",
-            "person_id"]
-DATES = {"engaged_on", "closed_on", "assessed_on", "planned_on", "date_of_birth", "joined_on", "left_on",
-         "identified_on", "date", "starts_on", "ends_on", "occurred_on"}
+IDENTITY = [
+    "upn",
+    "nino",
+    "nhs_number",
+    "pnc_id",
+    "forename",
+    "surname",
+    "date_of_birth",
+    "sex",
+    "postcode",
+    "uprn",
+    "person_id",
+]
+DATES = {
+    "engaged_on",
+    "closed_on",
+    "assessed_on",
+    "planned_on",
+    "date_of_birth",
+    "joined_on",
+    "left_on",
+    "identified_on",
+    "date",
+    "starts_on",
+    "ends_on",
+    "occurred_on",
+}
 COUNTS = {"sessions_possible", "sessions_authorised", "sessions_unauthorised", "sessions"}
 CHOICES = {
     ("attendance", "term"): {"autumn", "spring", "summer"},
@@ -138,6 +169,7 @@ def keeps_its_contract(table: str, row: Row) -> bool:
 
 # ------------------------------------------------------------------------------------------------ linkage: first layer
 
+
 def valid_upn(text: str) -> bool:
     if not re.fullmatch(r"[A-HJ-NP-RT-Z]\d{11}[0-9A-HJ-NP-RT-Z]", text):
         return False
@@ -163,7 +195,11 @@ def valid_pnc_id(text: str) -> bool:
 
 
 VALID: dict[str, Callable[[str], bool]] = {
-    "upn": valid_upn, "nino": valid_nino, "nhs_number": valid_nhs_number, "pnc_id": valid_pnc_id}
+    "upn": valid_upn,
+    "nino": valid_nino,
+    "nhs_number": valid_nhs_number,
+    "pnc_id": valid_pnc_id,
+}
 
 
 def identifiers(row: Row) -> Iterator[tuple[str, str]]:
@@ -183,6 +219,7 @@ def name_key(row: Row) -> tuple[str, ...] | None:
 @dataclass
 class People:
     """Who is who: the members' person ids, and what else is known to be theirs."""
+
     born: dict[str, date] = field(default_factory=dict)
     by_identifier: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
     by_name: dict[tuple[str, ...], set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -203,6 +240,7 @@ class People:
 
 
 # --------------------------------------------------------------------------------------------- calendar and birthdays
+
 
 @dataclass(frozen=True)
 class Term:
@@ -267,9 +305,11 @@ def of_school_age(born: date, term: Term) -> bool:
 
 # -------------------------------------------------------------------------------------------------------- the workspace
 
+
 @dataclass(frozen=True)
 class Mark:
     """One session of one child's register."""
+
     day: date
     session: str
     code: str
@@ -279,14 +319,20 @@ class Workspace:
     def __init__(self, folder: Path) -> None:
         declared = tomllib.loads((folder / "pbr.toml").read_text(encoding="utf-8"))
         sources = declared["sources"]
-        self.covers = {name: (s["covers"]["from"], s["covers"]["until"])  # both inside
-                       for name, s in sources.items() if "covers" in s}
-        self.custom_terms: CustomTerms = {(t["academic_year"], t["term"]): (t["from"], t["until"])
-                                          for t in declared.get("calendar", {}).get("terms", [])}
+        self.covers = {
+            name: (s["covers"]["from"], s["covers"]["until"])  # both inside
+            for name, s in sources.items()
+            if "covers" in s
+        }
+        self.custom_terms: CustomTerms = {
+            (t["academic_year"], t["term"]): (t["from"], t["until"])
+            for t in declared.get("calendar", {}).get("terms", [])
+        }
         rows = {table: read_rows(folder, s) for table, s in sources.items() if table in REQUIRED}
 
-        self.families = {r["family_id"]: day(r["engaged_on"])
-                         for r in rows["families"] if keeps_its_contract("families", r)}
+        self.families = {
+            r["family_id"]: day(r["engaged_on"]) for r in rows["families"] if keeps_its_contract("families", r)
+        }
         self.people = People()
         self.stays: dict[str, list[tuple[str, date | None, date | None]]] = defaultdict(list)  # person → family, dates
         self.of_family: dict[str, set[str]] = defaultdict(set)  # whoever was a member at any time
@@ -295,9 +341,13 @@ class Workspace:
                 continue
             person = r["person_id"]
             self.people.born[person] = day(r["date_of_birth"])
-            self.stays[person].append((r["family_id"],
-                                       day(r["joined_on"]) if r.get("joined_on") else None,
-                                       day(r["left_on"]) if r.get("left_on") else None))
+            self.stays[person].append(
+                (
+                    r["family_id"],
+                    day(r["joined_on"]) if r.get("joined_on") else None,
+                    day(r["left_on"]) if r.get("left_on") else None,
+                )
+            )
             self.of_family[r["family_id"]].add(person)
             for key in identifiers(r):
                 self.people.by_identifier[key].add(person)
@@ -355,18 +405,17 @@ class Workspace:
     def member(self, person: str, family: str, on: date) -> bool:
         return self.people.born[person] <= on and any(
             f == family and (joined is None or joined <= on) and (left is None or left > on)
-            for f, joined, left in self.stays[person])
+            for f, joined, left in self.stays[person]
+        )
 
     def ever_in(self, family: str) -> list[str]:
         return sorted(self.of_family[family])
 
     def children(self, family: str, on: date) -> list[str]:
-        return [p for p in self.ever_in(family)
-                if self.member(p, family, on) and under_18(self.people.born[p], on)]
+        return [p for p in self.ever_in(family) if self.member(p, family, on) and under_18(self.people.born[p], on)]
 
     def adults(self, family: str, on: date) -> list[str]:
-        return [p for p in self.ever_in(family)
-                if self.member(p, family, on) and not under_18(self.people.born[p], on)]
+        return [p for p in self.ever_in(family) if self.member(p, family, on) and not under_18(self.people.born[p], on)]
 
     def school_age_children(self, family: str, on: date) -> list[str]:
         return [p for p in self.children(family, on) if self.school_terms(p, on)]
@@ -380,8 +429,9 @@ class Workspace:
         covered_from, covered_until = self.covers[source]
         return covered_from <= first and until - DAY <= covered_until
 
-    def why_null(self, source: str, people: Iterable[str], windows: Iterable[tuple[date, date]],
-                 possible: bool) -> set[str]:
+    def why_null(
+        self, source: str, people: Iterable[str], windows: Iterable[tuple[date, date]], possible: bool
+    ) -> set[str]:
         """Why nothing may be said of these people's rows of this source over these windows.
 
         A row in quarantine spoils its whole source, for nobody knows what it says. A possible link spoils the measures
@@ -405,9 +455,11 @@ def same_id_different_content(rows: list[Row]) -> set[str]:
 
 # ------------------------------------------------------------------------------------------------------------- measures
 
+
 @dataclass(frozen=True)
 class Fact:
     """A value, or the reasons why there is none."""
+
     value: object = None
     reasons: frozenset[str] = frozenset()
 
@@ -427,14 +479,20 @@ Record = tuple[int, int, str]  # unauthorised and possible sessions, enrolment
 
 def termly_rows(linked: dict[str, dict[str, list[Row]]], child: str, term: Term) -> list[Record]:
     year = academic_year(term.year)
-    return [(int(r["sessions_unauthorised"]), int(r["sessions_possible"]), r.get("enrolment") or "registered")
-            for r in linked["attendance"][child] if r["academic_year"] == year and r["term"] == term.name]
+    return [
+        (int(r["sessions_unauthorised"]), int(r["sessions_possible"]), r.get("enrolment") or "registered")
+        for r in linked["attendance"][child]
+        if r["academic_year"] == year and r["term"] == term.name
+    ]
 
 
 def marks_summed(w: Workspace, linked: dict[str, dict[str, list[Row]]], child: str, term: Term) -> list[Record]:
     """One record, if every day of the term is covered by marks and there are some."""
-    marks = {Mark(day(r["date"]), r["session"], r["code"]) for r in linked["marks"][child]
-             if term.first <= day(r["date"]) <= term.last}
+    marks = {
+        Mark(day(r["date"]), r["session"], r["code"])
+        for r in linked["marks"][child]
+        if term.first <= day(r["date"]) <= term.last
+    }
     if not marks or not w.covered("marks", term.first, term.last + DAY):
         return []
     unauthorised = sum(m.code in UNAUTHORISED for m in marks)
@@ -477,24 +535,40 @@ def exclusions(w: Workspace, child: str, on: date, kind: str) -> Fact:
     def count(rows: list[Row]) -> int:
         return sum(r["kind"] == kind and terms[0].first <= day(r["starts_on"]) <= terms[-1].last for r in rows)
 
-    return fact(count(w.records["exclusions"][child]),
-                w.why_null("exclusions", [child], [(t.first, t.last + DAY) for t in terms],
-                           count(w.possible["exclusions"][child]) > 0))
+    return fact(
+        count(w.records["exclusions"][child]),
+        w.why_null(
+            "exclusions", [child], [(t.first, t.last + DAY) for t in terms], count(w.possible["exclusions"][child]) > 0
+        ),
+    )
 
 
-def offending_events(w: Workspace, family: str, first: date, until: date, kind: str,
-                     possible: bool = False) -> list[str]:
+def offending_events(
+    w: Workspace, family: str, first: date, until: date, kind: str, possible: bool = False
+) -> list[str]:
     """The person of each event in [first, until) who was a member that day: `asb` of anybody, offences of minors."""
     rows = (w.possible if possible else w.records)["offending"]
-    return [p for p in w.ever_in(family) for r in rows[p]
-            if r["kind"] == kind and first <= (d := day(r["occurred_on"])) < until
-            and w.member(p, family, d) and (kind == "asb" or under_18(w.people.born[p], d))]
+    return [
+        p
+        for p in w.ever_in(family)
+        for r in rows[p]
+        if r["kind"] == kind
+        and first <= (d := day(r["occurred_on"])) < until
+        and w.member(p, family, d)
+        and (kind == "asb" or under_18(w.people.born[p], d))
+    ]
 
 
 def offending_count(w: Workspace, family: str, first: date, until: date, kind: str) -> Fact:
-    return fact(len(offending_events(w, family, first, until, kind)),
-                w.why_null("offending", w.ever_in(family), [(first, until)],
-                           bool(offending_events(w, family, first, until, kind, possible=True))))
+    return fact(
+        len(offending_events(w, family, first, until, kind)),
+        w.why_null(
+            "offending",
+            w.ever_in(family),
+            [(first, until)],
+            bool(offending_events(w, family, first, until, kind, possible=True)),
+        ),
+    )
 
 
 def asb_incidents(w: Workspace, family: str, first: date, until: date) -> Fact:
@@ -514,27 +588,39 @@ def need_identified(w: Workspace, family: str, on: date) -> Fact:
 
 def open_spells(w: Workspace, person: str, kind: str, codes: set[str], on: date) -> Fact:
     """The codes of this kind that are open on the day."""
-    def found(rows: list[Row]) -> set[str]:
-        return {r["code"] for r in rows
-                if r["kind"] == kind and r["code"] in codes and day(r["starts_on"]) <= on
-                and (not r.get("ends_on") or day(r["ends_on"]) >= on)}
 
-    return fact(found(w.records["employment"][person]),
-                w.why_null("employment", [person], [(on, on + DAY)], bool(found(w.possible["employment"][person]))))
+    def found(rows: list[Row]) -> set[str]:
+        return {
+            r["code"]
+            for r in rows
+            if r["kind"] == kind
+            and r["code"] in codes
+            and day(r["starts_on"]) <= on
+            and (not r.get("ends_on") or day(r["ends_on"]) >= on)
+        }
+
+    return fact(
+        found(w.records["employment"][person]),
+        w.why_null("employment", [person], [(on, on + DAY)], bool(found(w.possible["employment"][person]))),
+    )
 
 
 def provision_starts(w: Workspace, person: str, first: date, until: date) -> Fact:
     def count(rows: list[Row]) -> int:
-        return sum(r["kind"] == "provision" and r["code"] in PROVISION and first <= day(r["starts_on"]) < until
-                   for r in rows)
+        return sum(
+            r["kind"] == "provision" and r["code"] in PROVISION and first <= day(r["starts_on"]) < until for r in rows
+        )
 
-    return fact(count(w.records["employment"][person]),
-                w.why_null("employment", [person], [(first, until)], count(w.possible["employment"][person]) > 0))
+    return fact(
+        count(w.records["employment"][person]),
+        w.why_null("employment", [person], [(first, until)], count(w.possible["employment"][person]) > 0),
+    )
 
 
 def days_in_work(rows: list[Row], first: date, until: date) -> list[date]:
-    spells = [(day(r["starts_on"]), day(r["ends_on"]) if r.get("ends_on") else date.max)
-              for r in rows if r["kind"] == "work"]
+    spells = [
+        (day(r["starts_on"]), day(r["ends_on"]) if r.get("ends_on") else date.max) for r in rows if r["kind"] == "work"
+    ]
     days = [first + i * DAY for i in range((until - first).days)]
     return [d for d in days if any(start <= d <= end for start, end in spells)]
 
@@ -563,9 +649,11 @@ def longest_run_in_work(w: Workspace, person: str, first: date, until: date) -> 
 
 # ------------------------------------------------------------------------------------------------------------- verdicts
 
+
 @dataclass
 class Finding:
     """A verdict, why (unknown or not applicable), what it rests on that is unverified, and the value tested, if one."""
+
     verdict: str
     reasons: frozenset[str] = frozenset()
     unverified: frozenset[str] = frozenset()
@@ -581,8 +669,9 @@ def combine(verdict: str, parts: list[Finding], by_itself: str) -> Finding:
     """
     sharing = [p for p in parts if p.verdict == verdict]
     resting = sharing if verdict == by_itself else parts
-    return Finding(verdict, frozenset().union(*(p.reasons for p in sharing)),
-                   frozenset().union(*(p.unverified for p in resting)))
+    return Finding(
+        verdict, frozenset().union(*(p.reasons for p in sharing)), frozenset().union(*(p.unverified for p in resting))
+    )
 
 
 def all_of(*parts: Finding) -> Finding:
@@ -641,18 +730,23 @@ def at_or_over_15_percent(share: tuple[int, int]) -> bool:
 
 # --------------------------------------------------------------------------------------- Phase 1: eligibility, at E
 
+
 def eligibility(w: Workspace, family: str, e: date) -> dict[str, tuple[Finding, dict[str, Finding]]]:
     """criterion → its family finding and its subjects' findings."""
     year_before = months_before(e, 12)
     crime_asb = any_of(
         test(minor_offences(w, family, year_before, e), lambda n: n >= 1),
-        test(asb_incidents(w, family, year_before, e), lambda n: n >= 1))
-    education = {child: any_of(
-        test(exclusions(w, child, e, "permanent"), lambda n: n >= 1),
-        test(exclusions(w, child, e, "suspension"), lambda n: n >= 3),
-        test(unauthorised_absence(w, child, e), at_or_over_15_percent),
-        test(enrolment(w, child, e), lambda found: bool(found & {"alternative_provision", "not_on_roll"})),
-    ) for child in w.school_age_children(family, e)}
+        test(asb_incidents(w, family, year_before, e), lambda n: n >= 1),
+    )
+    education = {
+        child: any_of(
+            test(exclusions(w, child, e, "permanent"), lambda n: n >= 1),
+            test(exclusions(w, child, e, "suspension"), lambda n: n >= 3),
+            test(unauthorised_absence(w, child, e), at_or_over_15_percent),
+            test(enrolment(w, child, e), lambda found: bool(found & {"alternative_provision", "not_on_roll"})),
+        )
+        for child in w.school_age_children(family, e)
+    }
     worklessness = {}
     for adult in w.adults(family, e):
         benefit = open_spells(w, adult, "benefit", OUT_OF_WORK, e)
@@ -712,7 +806,8 @@ def moved_into_work(facts: Facts, adult: str) -> Finding:
         test(at_engagement, bool, "benefit_codes"),
         test(facts["benefits on the last day", adult], nothing, "benefit_codes"),
         work,
-        test(facts["provision on the last day", adult], nothing, "not on provision"))
+        test(facts["provision on the last day", adult], nothing, "not on provision"),
+    )
 
 
 def results(facts: Facts) -> dict[str, tuple[Finding, dict[str, Finding]]]:
@@ -725,10 +820,14 @@ def results(facts: Facts) -> dict[str, tuple[Finding, dict[str, Finding]]]:
     return {
         "suspensions_below_three": (over(suspensions, all_of), suspensions),
         "attendance_improved": (over(attendance, all_of), attendance),
-        "asb_reduced": (reduced_by(60, facts["asb_incidents", ""], facts["asb_incidents before", ""],
-                                   "baseline window"), {}),
-        "youth_offending_reduced": (reduced_by(33, facts["minor_offences", ""], facts["minor_offences before", ""],
-                                               "baseline window"), {}),
+        "asb_reduced": (
+            reduced_by(60, facts["asb_incidents", ""], facts["asb_incidents before", ""], "baseline window"),
+            {},
+        ),
+        "youth_offending_reduced": (
+            reduced_by(33, facts["minor_offences", ""], facts["minor_offences before", ""], "baseline window"),
+            {},
+        ),
         "progress_to_work_made": (over(provision, any_of), provision),
         "moved_into_work": (over(moved, any_of), moved),
     }
@@ -748,10 +847,18 @@ def routes(facts: Facts) -> dict[str, Finding]:
 
 # ---------------------------------------------------------------------------------------------------------------- flags
 
+
 def one_the_other_way(facts: Facts) -> Iterator[Facts]:
     """The facts again and again, each time with one session, incident, exclusion or seven days in work more or less."""
-    steps = {"suspensions": 1, "asb_incidents": 1, "asb_incidents before": 1, "minor_offences": 1,
-             "minor_offences before": 1, "weeks_in_work": 1, "longest_run_in_work": 7}
+    steps = {
+        "suspensions": 1,
+        "asb_incidents": 1,
+        "asb_incidents before": 1,
+        "minor_offences": 1,
+        "minor_offences before": 1,
+        "weeks_in_work": 1,
+        "longest_run_in_work": 7,
+    }
     for key, old in facts.items():
         if not old.known:
             continue
@@ -764,8 +871,9 @@ def one_the_other_way(facts: Facts) -> Iterator[Facts]:
                 yield facts | {key: Fact(old.value + way * steps[key[0]])}
 
 
-def flags(w: Workspace, family: str, e: date, a: date, facts: Facts,
-          education_at_engagement: dict[str, Finding]) -> dict[str, set[str]]:
+def flags(
+    w: Workspace, family: str, e: date, a: date, facts: Facts, education_at_engagement: dict[str, Finding]
+) -> dict[str, set[str]]:
     found, verdicts = results(facts), routes(facts)
     raised: dict[str, set[str]] = {route: set() for route in ROUTES}
 
@@ -786,8 +894,9 @@ def flags(w: Workspace, family: str, e: date, a: date, facts: Facts,
     window = months_before(e, 6), e
     in_baseline: set[str] = set()
     if w.covered("offending", *window):
-        in_baseline.update(offending_events(w, family, *window, "asb"),
-                           offending_events(w, family, *window, "proven_offence"))
+        in_baseline.update(
+            offending_events(w, family, *window, "asb"), offending_events(w, family, *window, "proven_offence")
+        )
     for route in ROUTES:
         if leavers:
             raised[route].add("school_leaver")
@@ -806,6 +915,7 @@ def flags(w: Workspace, family: str, e: date, a: date, facts: Facts,
 
 # ------------------------------------------------------------------------------------------------------------- findings
 
+
 def findings(workspace_path: Path | str, as_of: date) -> list[dict[str, str]]:
     """The findings of every family engaged before `as_of`, as text, sorted by the first four columns by code point."""
     w = Workspace(Path(workspace_path))
@@ -813,8 +923,19 @@ def findings(workspace_path: Path | str, as_of: date) -> list[dict[str, str]]:
 
     def write(family: str, part: str, item: str, subject: str, f: Finding, raised: Iterable[str] = ()) -> None:
         reasons = ";".join(r for r in REASONS if r in f.reasons)
-        rows.append([family, part, item, subject, f.verdict, f.value, f.baseline, reasons,
-                     ";".join(x for x in FLAGS if x in raised)])
+        rows.append(
+            [
+                family,
+                part,
+                item,
+                subject,
+                f.verdict,
+                f.value,
+                f.baseline,
+                reasons,
+                ";".join(x for x in FLAGS if x in raised),
+            ]
+        )
 
     for family, e in w.families.items():
         if e >= as_of:

@@ -26,17 +26,76 @@ from tests.oracle.phase1 import (
 )
 
 DAY = timedelta(days=1)
-FORENAMES = ["Ada", "Bela", "Cora", "Dov", "Edda", "Finn", "Gus", "Hetty", "Ivo", "Juno", "Kit", "Lark", "Mab", "Ned",
-             "Orla", "Pip", "Quill", "Rhea", "Sorrel", "Tam", "Una", "Vesta", "Wren", "Yana", "Zeb"]
-SURNAMES = ["Ashbeck", "Brindle", "Copperwell", "Dunmarsh", "Elderby", "Fernhollow", "Greywick", "Hartlemere",
-            "Inglethorpe", "Jessamy", "Kestrelby", "Larkham", "Mossgrove", "Netherfold", "Oakenshaw", "Penhallow"]
+FORENAMES = [
+    "Ada",
+    "Bela",
+    "Cora",
+    "Dov",
+    "Edda",
+    "Finn",
+    "Gus",
+    "Hetty",
+    "Ivo",
+    "Juno",
+    "Kit",
+    "Lark",
+    "Mab",
+    "Ned",
+    "Orla",
+    "Pip",
+    "Quill",
+    "Rhea",
+    "Sorrel",
+    "Tam",
+    "Una",
+    "Vesta",
+    "Wren",
+    "Yana",
+    "Zeb",
+]
+SURNAMES = [
+    "Ashbeck",
+    "Brindle",
+    "Copperwell",
+    "Dunmarsh",
+    "Elderby",
+    "Fernhollow",
+    "Greywick",
+    "Hartlemere",
+    "Inglethorpe",
+    "Jessamy",
+    "Kestrelby",
+    "Larkham",
+    "Mossgrove",
+    "Netherfold",
+    "Oakenshaw",
+    "Penhallow",
+]
 COLUMNS = {
     "families": ["family_id", "engaged_on", "closed_on", "lead_worker"],
-    "members": ["person_id", "upn", "nino", "nhs_number", "pnc_id", "forename", "surname", "date_of_birth", "postcode",
-                "family_id", "joined_on", "left_on"],
+    "members": [
+        "person_id",
+        "upn",
+        "nino",
+        "nhs_number",
+        "pnc_id",
+        "forename",
+        "surname",
+        "date_of_birth",
+        "postcode",
+        "family_id",
+        "joined_on",
+        "left_on",
+    ],
     "needs": ["record_id", "family_id", "need", "identified_on"],
-    "attendance": ["academic_year", "term", "sessions_possible", "sessions_authorised", "sessions_unauthorised",
-                   "enrolment"],
+    "attendance": [
+        "academic_year",
+        "term",
+        "sessions_possible",
+        "sessions_authorised",
+        "sessions_unauthorised",
+        "enrolment",
+    ],
     "marks": ["date", "session", "code"],
     "exclusions": ["kind", "starts_on", "sessions"],
     "offending": ["kind", "occurred_on", "disposal"],
@@ -82,14 +141,33 @@ class Authority:
         return self.rng.choice([first, until - DAY, self.between(first, until - DAY), self.between(first, until - DAY)])
 
     def draw_as_of(self) -> date:
-        edges = [date(2014, 2, 28), date(2014, 3, 1), date(2013, 8, 31), date(2014, 8, 31), date(2014, 9, 1),
-                 date(2014, 1, 1), date(2013, 4, 1), date(2014, 4, 21), date(2015, 5, 31), date(2012, 12, 31)]
+        edges = [
+            date(2014, 2, 28),
+            date(2014, 3, 1),
+            date(2013, 8, 31),
+            date(2014, 8, 31),
+            date(2014, 9, 1),
+            date(2014, 1, 1),
+            date(2013, 4, 1),
+            date(2014, 4, 21),
+            date(2015, 5, 31),
+            date(2012, 12, 31),
+        ]
         return self.rng.choice(edges) if self.chance(0.5) else self.between(date(2012, 9, 1), date(2015, 6, 30))
 
     def draw_engagement(self) -> date:
-        edges = [date(2012, 2, 29), date(2012, 8, 31), date(2013, 8, 31), date(2013, 9, 1), date(2013, 1, 1),
-                 date(2013, 3, 31), date(2013, 4, 1), months_before(self.as_of, 6), months_before(self.as_of, 12),
-                 self.as_of - DAY]
+        edges = [
+            date(2012, 2, 29),
+            date(2012, 8, 31),
+            date(2013, 8, 31),
+            date(2013, 9, 1),
+            date(2013, 1, 1),
+            date(2013, 3, 31),
+            date(2013, 4, 1),
+            months_before(self.as_of, 6),
+            months_before(self.as_of, 12),
+            self.as_of - DAY,
+        ]
         drawn = self.rng.choice(edges) if self.chance(0.6) else self.as_of - self.rng.randint(100, 900) * DAY
         return drawn if drawn < self.as_of else self.as_of - 200 * DAY
 
@@ -111,8 +189,11 @@ class Authority:
         return "ABCDEFGHJKLMNPQRTUVWXYZ"[total % 23] + digits
 
     def nino(self) -> str:
-        return (self.rng.choice(["XA", "XB", "XE", "XK", "XW"]) + f"{self.rng.randint(0, 999999):06d}"
-                + self.rng.choice("ABCD"))
+        return (
+            self.rng.choice(["XA", "XB", "XE", "XK", "XW"])
+            + f"{self.rng.randint(0, 999999):06d}"
+            + self.rng.choice("ABCD")
+        )
 
     def nhs_number(self) -> str:
         while True:
@@ -127,9 +208,15 @@ class Authority:
 
     def person(self, born: date, family: str, postcode: str) -> Person:
         person_id = f"P{len(self.people) + 1:04d}"
-        identity = {"person_id": person_id, "forename": self.rng.choice(FORENAMES),
-                    "surname": self.rng.choice(SURNAMES), "date_of_birth": born.isoformat(), "postcode": postcode,
-                    "nhs_number": self.nhs_number(), "pnc_id": self.pnc_id() if self.chance(0.7) else ""}
+        identity = {
+            "person_id": person_id,
+            "forename": self.rng.choice(FORENAMES),
+            "surname": self.rng.choice(SURNAMES),
+            "date_of_birth": born.isoformat(),
+            "postcode": postcode,
+            "nhs_number": self.nhs_number(),
+            "pnc_id": self.pnc_id() if self.chance(0.7) else "",
+        }
         if born.year < 1999:
             identity["nino"] = self.nino()
         if born.year >= 1994:
@@ -172,22 +259,48 @@ class Authority:
         """One row that cannot be read, cannot be told from another, or cannot be linked for sure."""
         table = self.rng.choice(["attendance", "exclusions", "offending", "employment"])
         content: Row = {
-            "attendance": {"academic_year": academic_year(self.as_of.year - 1), "term": "autumn",
-                           "sessions_possible": "100", "sessions_authorised": "4", "sessions_unauthorised": "4"},
+            "attendance": {
+                "academic_year": academic_year(self.as_of.year - 1),
+                "term": "autumn",
+                "sessions_possible": "100",
+                "sessions_authorised": "4",
+                "sessions_unauthorised": "4",
+            },
             "exclusions": {"kind": "suspension", "starts_on": (self.as_of - 40 * DAY).isoformat()},
             "offending": {"kind": "asb", "occurred_on": (self.as_of - 40 * DAY).isoformat()},
-            "employment": {"kind": "benefit", "code": "ESA", "starts_on": (self.as_of - 800 * DAY).isoformat(),
-                           "ends_on": (self.as_of - 700 * DAY).isoformat()},
+            "employment": {
+                "kind": "benefit",
+                "code": "ESA",
+                "starts_on": (self.as_of - 800 * DAY).isoformat(),
+                "ends_on": (self.as_of - 700 * DAY).isoformat(),
+            },
         }[table]
         dated = next((c for c in ("starts_on", "occurred_on") if c in content), "")
-        way = self.rng.choice(["unreadable", "unreadable", "unlinked", "clash", "possible", "twins", "no identity",
-                               "bad identifier", "before birth"])
+        way = self.rng.choice(
+            [
+                "unreadable",
+                "unreadable",
+                "unlinked",
+                "clash",
+                "possible",
+                "twins",
+                "no identity",
+                "bad identifier",
+                "before birth",
+            ]
+        )
         if way in ("unreadable", "unlinked", "no identity"):
             if dated:
                 content[dated] = self.rng.choice(["2013-02-30", "31/12/2012", "not known", ""])
             else:
-                content |= self.rng.choice([{"sessions_unauthorised": "97"}, {"sessions_possible": "-1"},
-                                            {"term": "Michaelmas"}, {"sessions_authorised": "4.5"}])
+                content |= self.rng.choice(
+                    [
+                        {"sessions_unauthorised": "97"},
+                        {"sessions_possible": "-1"},
+                        {"term": "Michaelmas"},
+                        {"sessions_authorised": "4.5"},
+                    ]
+                )
         if way == "before birth":
             if not dated or person.born > self.as_of:
                 return
@@ -204,14 +317,23 @@ class Authority:
                 column = "nhs_number"
                 self.add(table, {"person_id": "ELSEWHERE-7", column: person.identity[column]} | content)
             case "twins" if other is not person:
-                self.add(table, {"nhs_number": person.identity["nhs_number"],
-                                 **{c: v for c, v in other.identity.items() if c == "pnc_id" and v}} | content)
+                self.add(
+                    table,
+                    {
+                        "nhs_number": person.identity["nhs_number"],
+                        **{c: v for c, v in other.identity.items() if c == "pnc_id" and v},
+                    }
+                    | content,
+                )
             case "bad identifier":
                 self.add(table, {"nhs_number": person.identity["nhs_number"][:-1] + "X"} | content)
             case "clash" if self.record_ids:
                 row = self.add(table, content, person)
-                change = ({"sessions_authorised": "5"} if table == "attendance"
-                          else {dated: (self.as_of - 750 * DAY).isoformat()})
+                change = (
+                    {"sessions_authorised": "5"}
+                    if table == "attendance"
+                    else {dated: (self.as_of - 750 * DAY).isoformat()}
+                )
                 self.rows[table].append(row | change)
             case _:
                 self.add(table, content, person)
@@ -229,13 +351,23 @@ class Authority:
             nothing = self.chance(0.04)
             round_total = self.chance(0.5)  # so that exactly 15% exists
             by_marks = {t for t in new if self.chance(0.1)}
-            possible = {t: 0 if nothing else 20 if t in by_marks else
-                        self.rng.choice([20, 60, 100, 120, 140]) if round_total else self.rng.randint(90, 140)
-                        for t in new}
+            possible = {
+                t: 0
+                if nothing
+                else 20
+                if t in by_marks
+                else self.rng.choice([20, 60, 100, 120, 140])
+                if round_total
+                else self.rng.randint(90, 140)
+                for t in new
+            }
             total = sum(possible.values()) + sum(filled[t][1] for t in terms if t in filled)
             limit = -(-15 * total // 100)
-            wanted = (limit + self.rng.choice([-40, -20, -1, 0, 1, 10, 20]) if on == engaged
-                      else limit + self.rng.choice([-60, -40, -30, -1, -1, 0, 1, -2]))
+            wanted = (
+                limit + self.rng.choice([-40, -20, -1, 0, 1, 10, 20])
+                if on == engaged
+                else limit + self.rng.choice([-60, -40, -30, -1, -1, 0, 1, -2])
+            )
             left = max(0, wanted - sum(filled[t][0] for t in terms if t in filled))
             for i, t in enumerate(new):
                 most = min(left, possible[t])
@@ -257,17 +389,23 @@ class Authority:
             here = self.rng.randint(max(0, unauthorised - (possible - first)), min(unauthorised, first))
             rows = [(here, first), (unauthorised - here, possible - first)]
         for u, p in rows:
-            row = {"academic_year": academic_year(t.year), "term": t.name, "sessions_possible": str(p),
-                   "sessions_authorised": str(self.rng.randint(0, p - u)), "sessions_unauthorised": str(u),
-                   "enrolment": self.rng.choices(["", "registered", "alternative_provision", "not_on_roll"],
-                                                 [60, 30, 5, 5])[0]}
+            row = {
+                "academic_year": academic_year(t.year),
+                "term": t.name,
+                "sessions_possible": str(p),
+                "sessions_authorised": str(self.rng.randint(0, p - u)),
+                "sessions_unauthorised": str(u),
+                "enrolment": self.rng.choices(
+                    ["", "registered", "alternative_provision", "not_on_roll"], [60, 30, 5, 5]
+                )[0],
+            }
             row = self.add("attendance", row, child)
             if self.chance(0.03):
                 self.rows["attendance"].append(dict(row))  # sent twice
 
     def marks(self, child: Person, t: Term, unauthorised: int, possible: int) -> None:
         days = [t.first, t.last, *(t.first + i * DAY for i in range(1, 60))]
-        sessions = [(d, s) for d in days[:possible // 2 + 2] for s in ("AM", "PM")]
+        sessions = [(d, s) for d in days[: possible // 2 + 2] for s in ("AM", "PM")]
         codes = [self.rng.choice("GNOU") for _ in range(unauthorised)]
         others = ["/", "\\", "L", "P", "V", "I", "M", "C", "E"]
         codes += [self.rng.choice(others) for _ in range(possible - unauthorised)]
@@ -295,8 +433,21 @@ class Authority:
 
     def offending(self, people: list[Person], engaged: date) -> None:
         windows = [(months_before(engaged, 6), engaged), (months_before(self.as_of, 6), self.as_of)]
-        pairs = [(0, 0), (0, 0), (0, 1), (1, 0), (1, 1), (2, 1), (3, 1), (3, 2), (4, 3), (5, 2), (5, 3), (10, 4),
-                 (10, 5)]
+        pairs = [
+            (0, 0),
+            (0, 0),
+            (0, 1),
+            (1, 0),
+            (1, 1),
+            (2, 1),
+            (3, 1),
+            (3, 2),
+            (4, 3),
+            (5, 2),
+            (5, 3),
+            (10, 4),
+            (10, 5),
+        ]
         if self.chance(0.01):
             pairs = [(100, 67), (100, 68), (100, 40), (100, 41)]
         for kind in ("asb", "proven_offence"):
@@ -309,8 +460,11 @@ class Authority:
                     if kind == "proven_offence":
                         born = [p for p in born if under_18(p.born, d)] or born
                     if born:
-                        self.add("offending", {"kind": kind, "occurred_on": d.isoformat(),
-                                               "disposal": self.rng.choice(["", "caution"])}, self.rng.choice(born))
+                        self.add(
+                            "offending",
+                            {"kind": kind, "occurred_on": d.isoformat(), "disposal": self.rng.choice(["", "caution"])},
+                            self.rng.choice(born),
+                        )
         for p in people:  # the day before, and the day of, the eighteenth birthday
             eighteen = birthday(p.born, 18)
             if eighteen.year in (engaged.year, self.as_of.year) and self.chance(0.5):
@@ -319,16 +473,27 @@ class Authority:
 
     def spell(self, adult: Person, kind: str, code: str, starts: date, ends: date | None) -> None:
         if ends is None or starts <= ends:
-            self.add("employment", {"kind": kind, "code": code, "starts_on": starts.isoformat(),
-                                    "ends_on": ends.isoformat() if ends else ""}, adult)
+            self.add(
+                "employment",
+                {
+                    "kind": kind,
+                    "code": code,
+                    "starts_on": starts.isoformat(),
+                    "ends_on": ends.isoformat() if ends else "",
+                },
+                adult,
+            )
 
     def working_life(self, adult: Person, engaged: date) -> None:
         codes = self.rng.choice([["JSA"], ["JSA"], ["ESA"], ["IS"], ["CA"], ["JSA", "IS"], ["JSA", "ESA"], ["UC"], []])
         mostly_off = self.chance(0.8)
         for code in codes:
             starts = engaged if self.chance(0.1) else self.near(engaged) if self.chance(0.1) else engaged - 400 * DAY
-            ends = ([engaged, engaged + 30 * DAY, self.as_of - 2 * DAY] if mostly_off else
-                    [engaged - DAY, self.as_of - DAY, self.as_of, None])
+            ends = (
+                [engaged, engaged + 30 * DAY, self.as_of - 2 * DAY]
+                if mostly_off
+                else [engaged - DAY, self.as_of - DAY, self.as_of, None]
+            )
             self.spell(adult, "benefit", code, starts, self.rng.choice(ends))
         if self.chance(0.75):
             if "JSA" in codes and self.chance(0.7):
@@ -387,8 +552,9 @@ class Authority:
     def family(self, number: int) -> None:
         family = f"F{number:04d}"
         engaged = self.rng.choice(self.engagements) if self.chance(0.97) else self.near(self.as_of)
-        self.rows["families"].append({"family_id": family, "engaged_on": engaged.isoformat(),
-                                      "lead_worker": "worker 3", "closed_on": ""})
+        self.rows["families"].append(
+            {"family_id": family, "engaged_on": engaged.isoformat(), "lead_worker": "worker 3", "closed_on": ""}
+        )
         people: list[Person] = []
         letters = self.rng.choice("AB") + self.rng.choice("DEFGH")
         postcode = f"QX{self.rng.randint(1, 9)} {self.rng.randint(1, 9)}{letters}"
@@ -416,16 +582,29 @@ class Authority:
         if people and self.chance(0.02):
             twin = self.rng.choice(people)  # two members whom no name can tell apart
             self.person(twin.born, family, postcode).identity.update(
-                {c: twin.identity[c] for c in ("forename", "surname", "postcode")})
+                {c: twin.identity[c] for c in ("forename", "surname", "postcode")}
+            )
 
     def move(self, p: Person, family: str, engaged: date) -> None:
         """They join, leave, leave and return, or come from or go to another family."""
-        d = self.near(self.rng.choice([engaged, self.as_of, self.as_of - 60 * DAY, engaged - 60 * DAY,
-                                       months_before(self.as_of, 6), months_before(engaged, 6)]))
+        d = self.near(
+            self.rng.choice(
+                [
+                    engaged,
+                    self.as_of,
+                    self.as_of - 60 * DAY,
+                    engaged - 60 * DAY,
+                    months_before(self.as_of, 6),
+                    months_before(engaged, 6),
+                ]
+            )
+        )
         other = self.rng.choice(self.rows["families"])["family_id"]
         ways: list[list[tuple[str, date | None, date | None]]] = [
-            [(family, d, None)], [(family, None, d)],
-            [(family, None, d), (family, d + self.rng.choice([0, 1, 30]) * DAY, None)]]
+            [(family, d, None)],
+            [(family, None, d)],
+            [(family, None, d), (family, d + self.rng.choice([0, 1, 30]) * DAY, None)],
+        ]
         if other != family:
             ways += [[(family, None, d), (other, d, None)], [(other, None, d), (family, d, None)]]
         p.stays = self.rng.choice(ways)
@@ -454,19 +633,22 @@ class Authority:
     def write(self, folder: Path) -> None:
         for p in self.people:
             for stay, (family, joined, left) in enumerate(p.stays):
-                row = p.identity | {"family_id": family, "joined_on": joined.isoformat() if joined else "",
-                                    "left_on": left.isoformat() if left else ""}
+                row = p.identity | {
+                    "family_id": family,
+                    "joined_on": joined.isoformat() if joined else "",
+                    "left_on": left.isoformat() if left else "",
+                }
                 if stay and self.chance(0.5):
                     row["pnc_id"] = ""
                 self.rows["members"].append(row)
         (folder / "sources").mkdir(parents=True, exist_ok=True)
-        toml = ['[authority]', 'code = "E06000034"', 'name = "Thurrock"', '', '[rules]', 'pack = "phase-1"', '']
+        toml = ["[authority]", 'code = "E06000034"', 'name = "Thurrock"', "", "[rules]", 'pack = "phase-1"', ""]
         for table, columns in COLUMNS.items():
             covers = self.coverage(table)
             if table in EVIDENCE:
                 if covers is None:
                     continue  # not declared
-                columns = (["record_id"] * self.record_ids + columns + IDENTITY if table != "needs" else columns)
+                columns = ["record_id"] * self.record_ids + columns + IDENTITY if table != "needs" else columns
             toml += [f"[sources.{table}]", f'path = "sources/{table}.csv"', "extracted_on = 2016-01-04"]
             if table in EVIDENCE and not (table == "attendance" and self.chance(0.5)):
                 toml.append(f"covers = {{from = {covers[0]}, until = {covers[1]}}}")
@@ -486,11 +668,21 @@ class Authority:
                 out.writerow([theirs.get(c, c) for c in columns])
                 for row in rows:
                     pad = " " * self.chance(0.02)
-                    out.writerow([pad + (kinds.get(row.get(c, ""), row.get(c, "")) if c == "kind" else row.get(c, ""))
-                                  for c in columns])
+                    out.writerow(
+                        [
+                            pad + (kinds.get(row.get(c, ""), row.get(c, "")) if c == "kind" else row.get(c, ""))
+                            for c in columns
+                        ]
+                    )
         for (year, term), (first, last) in sorted(self.custom.items()):
-            toml += ["[[calendar.terms]]", f'academic_year = "{year}"', f'term = "{term}"', f"from = {first}",
-                     f"until = {last}", ""]
+            toml += [
+                "[[calendar.terms]]",
+                f'academic_year = "{year}"',
+                f'term = "{term}"',
+                f"from = {first}",
+                f"until = {last}",
+                "",
+            ]
         (folder / "pbr.toml").write_text("\n".join(toml), encoding="utf-8")
 
 
