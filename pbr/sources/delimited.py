@@ -27,6 +27,7 @@ def read_csv(data: bytes, place: str, encoding: str, delimiter: str) -> TextTabl
 
     Raises Faults: E112 bytes that are not in the encoding, E113 no header.
     """
+    notes = []
     data = _as_utf8(data, place, encoding)
     header, skipped, start = _header(data, place, delimiter)
     body = data[start:]
@@ -40,8 +41,11 @@ def read_csv(data: bytes, place: str, encoding: str, delimiter: str) -> TextTabl
             row_index_offset=skipped + 2,
         ).with_columns(pl.col("row").cast(pl.Int64), fault=pl.lit(None, pl.String), line=pl.lit(None, pl.String))
     else:
-        rows = _exactly(body.decode(), delimiter, len(header), skipped + 2).lazy()
-    return TextTable(header, rows)
+        records = _exactly(body.decode(), delimiter, len(header), skipped + 2)
+        rows = records.lazy()
+        if many := _swallowing(records, delimiter, len(header)):
+            notes.append(f"{place}: {many} records have a value over several lines that look like rows of their own")
+    return TextTable(header, rows, tuple(notes))
 
 
 def _as_utf8(data: bytes, place: str, encoding: str) -> bytes:
@@ -111,7 +115,11 @@ def _exactly(body: str, delimiter: str, width: int, first_row: int) -> pl.DataFr
 
 
 def _records(body: str, delimiter: str, width: int) -> Iterator[tuple[str | None, ...]]:
-    """Fault, raw line and cells of each record. After a broken quotation mark reading goes on with the next line."""
+    """Fault, raw line and cells of each record. After a broken quotation mark reading goes on with the next line.
+
+    A record over several lines without its number of fields is taken apart, and each line read by itself: a stray
+    quotation mark would make one broken row of everything up to the next.
+    """
     lines = body.split("\n")
     if not lines[-1]:
         lines.pop()
@@ -125,13 +133,49 @@ def _records(body: str, delimiter: str, width: int) -> Iterator[tuple[str | None
                 if len(fields) == width or not any(field.strip() for field in fields):
                     yield None, None, *_fitted(fields, width)
                 else:
-                    yield TOO_FEW_OR_MANY, "\n".join(lines[done : start + reader.line_num]), *_fitted(fields, width)
+                    for line in lines[done : start + reader.line_num]:
+                        yield _alone(line, delimiter, width)
                 done = start + reader.line_num
             start = len(lines)
         except csv.Error:
-            fields = [field.strip().strip('"') for field in lines[done].split(delimiter)]
-            yield BAD_QUOTES, lines[done], *_fitted(fields, width)
+            yield _alone(lines[done], delimiter, width, broken=True)
             start = done + 1
+
+
+def _alone(line: str, delimiter: str, width: int, broken: bool = False) -> tuple[str | None, ...]:
+    """One line as a record of its own; `broken`: its quotation marks are known not to pair."""
+    fields: list[str] = []
+    try:
+        if not broken:
+            fields = next(csv.reader([f"{line.removesuffix(chr(13))}\n"], delimiter=delimiter, strict=True))
+    except csv.Error:
+        broken = True
+    if broken:
+        fields = [field.strip().strip('"') for field in line.split(delimiter)]
+        return BAD_QUOTES, line, *_fitted(fields, width)
+    if len(fields) == width or not any(field.strip() for field in fields):
+        return None, None, *_fitted(fields, width)
+    return TOO_FEW_OR_MANY, line, *_fitted(fields, width)
+
+
+def _swallowing(records: pl.DataFrame, delimiter: str, width: int) -> int:
+    """How many whole records have a value over several lines that looks like rows that a stray mark swallowed.
+
+    Each line inside it has the delimiters of a row; a value of two lines has none inside, and together they do.
+    """
+    if width == 1:
+        return 0
+
+    def swallows(cell: str) -> pl.Expr:
+        lines = pl.col(cell).str.split("\n")
+        inner = lines.list.slice(1, lines.list.len() - 2)
+        delimiters = inner.list.eval(pl.element().str.count_matches(delimiter, literal=True))
+        both = (lines.list.len() == 2) & (pl.col(cell).str.count_matches(delimiter, literal=True) >= width - 1)
+        return both | (delimiters.list.min() >= width - 1)
+
+    over_lines = [pl.col(cell).str.contains("\n", literal=True) for cell in cells(width)]
+    found = records.lazy().filter(pl.col("fault").is_null() & pl.any_horizontal(over_lines))
+    return int(found.select(pl.any_horizontal(swallows(cell) for cell in cells(width)).sum()).collect().item())
 
 
 def _fitted(fields: list[str], width: int) -> list[str | None]:

@@ -92,6 +92,38 @@ def test_a_quotation_mark_that_never_closes_costs_one_row() -> None:
     assert [row[1] for row in read] == ["E121", *[None] * 500]
 
 
+def test_a_row_that_swallows_others_is_taken_apart_line_by_line(authority: Authority) -> None:
+    swallowed = (
+        'N1,F1,"debt,2013-01-02\nN2,F1,debt,2013-01-03\n\nN3,F2,debt\nN4,F2,debt",2013-01-05,\nN5,F2,debt,2013-01-06\n'
+    )
+    authority.write("needs", NEEDS + swallowed)
+    needs = authority.read()["needs"]
+    assert rows(needs) == [3, 7]
+    assert codes(needs) == [(2, "E121"), (5, "E120"), (6, "E120")]
+    assert needs.rejected["family_id"].to_list() == ["F1", "F2", "F2"]
+    assert tie(needs)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'N1,F1,"debt,2013-01-02\nN2,F1,debt",2013-01-03\n',
+        'N1,F1,"debt,2013-01-02\nN2,F1,debt,2013-01-02\nN3,F1,debt",2013-01-03\n',
+        'N1,F1,"debt\nN2,F1,debt,2013-01-02\nof Ashdown",2013-01-03\n',
+    ],
+)
+def test_a_value_that_looks_like_swallowed_rows_is_kept_and_warned_of(authority: Authority, body: str) -> None:
+    authority.write("needs", NEEDS + body)
+    needs = authority.read()["needs"]
+    assert rows(needs) == [2]
+    assert needs.warnings == ("needs.csv: 1 records have a value over several lines that look like rows of their own",)
+
+
+def test_a_note_over_several_lines_is_not_warned_of(authority: Authority) -> None:
+    authority.write("needs", NEEDS + 'N1,F1,"debt, rent\nand, so, on\n\nthat",2013-01-03\n')
+    assert authority.read()["needs"].warnings == ()
+
+
 def test_broken_rows_are_found_beside_blank_ones_and_equal_sums_of_fields() -> None:
     assert cells("a,b,c\n1,2\n\n1,2,3,4\n1,2,3\n") == [
         (2, "E120", "1", "2", None),
