@@ -151,14 +151,22 @@ class SourceSettings(Settings):
 
 
 class TermDates(Period):
-    """A term of a workspace's own calendar. In the file: `[[calendar.terms]]`."""
+    """A term of a workspace's own calendar, inside its academic year. In the file: `[[calendar.terms]]`."""
 
     academic_year: Annotated[str, AfterValidator(_academic_year)]
     term: Literal["autumn", "spring", "summer"]
 
+    @model_validator(mode="after")
+    def _in_its_year(self) -> TermDates:
+        autumn = int(self.academic_year[:4])
+        first, last = date(autumn, 8, 1), date(autumn + 1, 8, 31)
+        if self.start < first or last < self.until:
+            raise ValueError(f"{self.term} {self.academic_year} is not between {first} and {last}")
+        return self
+
 
 class Calendar(Settings):
-    """`terms`: the terms that differ from the national calendar, none overlapping another."""
+    """`terms`: the terms that differ from the national calendar, none overlapping, those of a year in order."""
 
     terms: tuple[TermDates, ...] = ()
 
@@ -172,6 +180,10 @@ class Calendar(Settings):
         names = [f"{term.term} {term.academic_year}" for term in self.terms]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"term {repeated[0]} is given twice")
+        for earlier, later in pairwise(sorted(self.terms, key=lambda term: (term.academic_year, term.start))):
+            in_order = TERMS.index(earlier.term) < TERMS.index(later.term)
+            if earlier.academic_year == later.academic_year and not in_order:
+                raise ValueError(f"term {later.term} {later.academic_year} comes before {earlier.term}")
         return self
 
 

@@ -180,6 +180,12 @@ def test_a_byte_order_mark_and_windows_lines_do_no_harm(tmp_path: Path) -> None:
         (("from = 2014-01-06", "from = 2013-12-20"), "terms autumn 2013/14 and spring 2013/14 overlap"),
         (('term = "spring"', 'term = "autumn"'), "term autumn 2013/14 is given twice"),
         (
+            ("from = 2013-09-03", "from = 2013-07-31"),
+            "E104 pbr.toml:24 calendar.terms.0: autumn 2013/14 is not between",
+        ),
+        (("until = 2014-04-04", "until = 2014-09-01"), "spring 2013/14 is not between 2013-08-01 and 2014-08-31"),
+        (('term = "autumn"', 'term = "summer"'), "term spring 2013/14 comes before summer"),
+        (
             ('academic_year = "2013/14"\nterm = "autumn"', 'academic_year = "2013/4"\nterm = "autumn"'),
             "E104 pbr.toml:25 calendar.terms.0.academic_year is '2013/4': write an academic year as 2013/14.",
         ),
