@@ -57,7 +57,9 @@ def cell_checks(column: Column, present: bool, settings: SourceSettings) -> list
             checks.append(Check("E123", (column.name,), unread & ~dated, f"not a date written as {form}"))
             checks.append(Check("E124", (column.name,), unread & dated, "not between 1900 and 2100"))
         case "count":
-            checks.append(Check("E125", (column.name,), unread, "not a whole number of 0 or more"))
+            large = text.str.contains(r"^[0-9]{10,}$")
+            checks.append(Check("E125", (column.name,), unread & ~large, "not a whole number of 0 or more"))
+            checks.append(Check("E125", (column.name,), unread & large, "too large: a count has at most nine figures"))
         case "boolean":
             checks.append(Check("E126", (column.name,), unread, "neither true nor false"))
         case "choice":

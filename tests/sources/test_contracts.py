@@ -299,6 +299,14 @@ def test_a_period_that_cannot_be_read_does_not_condemn_the_others(authority: Aut
     assert codes(authority.read()["members"]) == [(3, "E123")]
 
 
+def test_a_number_that_is_too_large_is_told_so(authority: Authority) -> None:
+    write(
+        authority, "attendance", {"sessions_possible": "1234567890"}, {"record_id": "A2", "sessions_possible": "many"}
+    )
+    reasons = authority.read()["attendance"].quarantine["reason"].to_list()
+    assert reasons == ["too large: a count has at most nine figures", "not a whole number of 0 or more"]
+
+
 def test_benefit_codes_outside_the_vocabulary_are_told_and_kept(authority: Authority) -> None:
     write(
         authority,
