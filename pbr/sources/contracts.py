@@ -111,6 +111,15 @@ BENEFITS = (
 PROVISION = ("work_programme", "esf")
 """DWP's vocabulary of benefits, and the provision codes. Others are read as they are, and `pbr check` lists them."""
 
+REGISTER_CODES = (
+    *("/", "\\", "L", "B", "J", "K", "P", "V", "W"),
+    *("C", "C1", "C2", "E", "F", "H", "I", "J1", "M", "R", "S", "T"),
+    *("G", "N", "O", "U"),
+    *("D", "X", "Y", "Y1", "Y2", "Y3", "Y4", "Y5", "Y6", "Y7", "Z", "Q", "#", "-"),
+)
+"""Register codes: present, authorised absence, unauthorised absence, no possible session. Marks with others are kept,
+and `pbr check` lists them: no measure counts them."""
+
 _CONTRACTS = (
     Contract(
         "families",

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -26,11 +27,24 @@ from pbr.workspace import SourceSettings, Workspace, did_you_mean
 
 KINDS = (".csv", ".parquet", ".xlsx")
 
+_MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+_PERSONAL = re.compile(
+    rf"""
+    [0-9]{{1,4}}\s*[-/.\s]\s*[0-9]{{1,2}}\s*[-/.\s]\s*[0-9]{{1,4}}             # a date in figures
+    | [0-9]{{1,2}}(?:st|nd|rd|th)?[-/.,\s]*{_MONTH}[-/.,\s]*[0-9]{{2,4}}        # 5 May 2002
+    | {_MONTH}[-/.,\s]*[0-9]{{1,2}}(?:st|nd|rd|th)?[-/.,\s]+[0-9]{{2,4}}        # May 5th, 2002
+    | [0-9]{{6,}}                                                             # a date, or a person's number
+    | \b[a-z]{{1,2}}[0-9][a-z0-9]?\s*[0-9][a-z]{{2}}\b                          # a postcode
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
 
 @dataclass(frozen=True)
 class SourceText:
     """One source as text. `frame`: `file`, `row`, `fault` and `line` (see TextTable), and each column's trimmed text as
-    `raw:<name>`, null where it is empty. `present`: our columns that some file has; `unknown`: columns that are none.
+    `raw:<name>`, null where it is empty. `present`: our columns that some file has; `unknown`: columns that are none,
+    by their number where a name could be a person's data.
     """
 
     contract: Contract
@@ -43,7 +57,7 @@ class SourceText:
 
 
 def read_text(workspace: Workspace, contract: Contract) -> SourceText:
-    """Every file of one declared source. Raises Faults: E106, E107 and E110 to E115 (see `sources.read`)."""
+    """Every file of one declared source. Raises Faults: E106, E107 and E110 to E117 (see `sources.read`)."""
     settings = workspace.sources[contract.table]
     faults = [*_map_faults(workspace, contract, settings)]
     paths = _paths(workspace, settings)
@@ -53,14 +67,18 @@ def read_text(workspace: Workspace, contract: Contract) -> SourceText:
     frames: list[pl.DataFrame] = []
     files: list[SourceFile] = []
     warnings: list[str] = []
-    theirs: set[str] = set()
+    theirs: dict[str, int] = {}
     found_names: set[str] = set()
+    opened = 0
     for path in paths:
         place = Path(os.path.relpath(path, workspace.root)).as_posix()
         try:
             data = path.read_bytes()
             table = _table(path, data, place, settings)
-            names = _named(table.header, place, contract, settings)
+            opened += 1
+            for at, name in enumerate(table.header, start=1):
+                theirs.setdefault(name, at)
+            names = _named(table, place, contract, settings)
             frames.append(_trimmed(table, names, place))
         except OSError:
             faults.append(Fault("E112", place, "cannot be opened", "Check who may read it."))
@@ -74,23 +92,22 @@ def read_text(workspace: Workspace, contract: Contract) -> SourceText:
             continue
         files.append(SourceFile(place, len(data), frames[-1].height, hashlib.sha256(data).hexdigest()))
         warnings += table.notes
-        theirs.update(table.header)
         found_names.update(names)
+    if opened == len(paths) > 0:
+        faults += _unread(workspace, contract, settings, theirs)
     if faults:
         raise Faults(faults)
     frame = pl.concat(frames, how="diagonal") if len(frames) > 1 else frames[0]
     # A column without a name or a value is the mark that a trailing delimiter leaves.
     empty = {name for name in found_names if name.startswith("(column ") and frame[RAW + name].is_null().all()}
     present = frozenset(name for name in found_names if contract.column(name))
-    unused = sorted({name.strip() for name in settings.columns} - theirs)
-    warnings += [f"the column map names {name!r}, which no file has" for name in unused]
     warnings += [f"the value map is for {name!r}, which no file has" for name in settings.values if name not in present]
     return SourceText(
         contract=contract,
         settings=settings,
         frame=frame.drop(RAW + name for name in empty),
         present=present,
-        unknown=tuple(sorted(found_names - present - empty)),
+        unknown=tuple(sorted(_shown(name, theirs.get(name, 0)) for name in found_names - present - empty)),
         files=tuple(files),
         warnings=tuple(warnings),
     )
@@ -124,17 +141,33 @@ def _table(path: Path, data: bytes, place: str, settings: SourceSettings) -> Tex
             raise Faults(Fault("E111", place, what, f"Save it as one of {', '.join(KINDS)}."))
 
 
-def _named(header: tuple[str, ...], place: str, contract: Contract, settings: SourceSettings) -> list[str]:
-    """Our name of each column, the supplier's where it is none of ours. Raises Faults: E114, E115."""
+def _named(table: TextTable, place: str, contract: Contract, settings: SourceSettings) -> list[str]:
+    """Our name of each column, the supplier's where it is none of ours. Raises Faults: E114, E115, E117."""
+    header = table.header
     ours = {theirs.strip(): name for theirs, name in settings.columns.items()}
     names = [ours.get(name, name) or f"(column {at})" for at, name in enumerate(header, start=1)]
-    faults = [
-        Fault("E114", place, f"has {names.count(name)} columns named {name!r}", "Keep one, or map them apart.")
-        for name in sorted({name for name in names if names.count(name) > 1})
+    told = (
+        [_shown(name, at) for at, name in enumerate(header, start=1)] if _plausible(header, contract, settings) else []
+    )
+    faults = []
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        known = contract.column(name) or (told and _shown(name, 0) == name)
+        which = " and ".join(str(at) for at, each in enumerate(names, start=1) if each == name)
+        what = f"has {names.count(name)} columns named {name!r}" if known else f"has one name for columns {which}"
+        faults.append(Fault("E114", place, what, "Keep one, or map them apart."))
+    faults += [
+        Fault(
+            "E117",
+            place,
+            f"has {name!r} as {table.textless[at]}, which is no text",
+            "Write it as text, or leave it out.",
+        )
+        for at, name in enumerate(names)
+        if at in table.textless and contract.column(name)
     ]
     missing = [column.name for column in contract.columns if column.required and column.name not in names]
     faults += [
-        Fault("E115", place, f"has no column {name!r}, which {contract.table} must have", _remedy(name, header))
+        Fault("E115", place, f"has no column {name!r}, which {contract.table} must have", _remedy(name, header, told))
         for name in missing
     ]
     if faults:
@@ -142,18 +175,51 @@ def _named(header: tuple[str, ...], place: str, contract: Contract, settings: So
     return names
 
 
-def _remedy(name: str, header: tuple[str, ...]) -> str:
-    plain = {theirs.casefold().replace(" ", "_"): theirs for theirs in header}
+def _plausible(header: tuple[str, ...], contract: Contract, settings: SourceSettings) -> bool:
+    """Whether a first row is a header: it has one of our names, however it is spelt, or one that the map knows.
+
+    Else it may be the first record of a file without a header, and nothing of it may be told.
+    """
+    known = {_plain(name) for name in (*settings.columns, *(column.name for column in contract.columns))}
+    return any(_plain(name) in known for name in header)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", "_", name.strip().casefold())
+
+
+def _shown(name: str, at: int) -> str:
+    """A supplier's column by its name, or by its number where the name looks like a date, a number or a postcode."""
+    return f"(column {at})" if _PERSONAL.search(name) else name
+
+
+def _remedy(name: str, header: tuple[str, ...], told: list[str]) -> str:
+    """What to do about a missing column. `told`: the header as it may be told; empty where it looks like none."""
+    plain = {_plain(theirs): theirs for theirs, shown in zip(header, told, strict=False) if theirs == shown}
     if close := get_close_matches(name, plain, n=1):
         return f'If {plain[close[0]]!r} is it, map it: columns = {{"{plain[close[0]]}" = "{name}"}}.'
     if len(header) == 1 and (mark := next((mark for mark in ";\t|," if mark in header[0]), None)):
         return f"Its header is one column: set delimiter = {mark!r}."
-    return f"Map the supplier's column in columns. It has: {', '.join(filter(None, header))}."
+    if not told:
+        return f"Is its first row a header? It has {len(header)} columns, and none has a name that is known."
+    return f"Map the supplier's column in columns. It has: {', '.join(filter(None, told))}."
 
 
 def _trimmed(table: TextTable, names: list[str], place: str) -> pl.DataFrame:
     text = [pl.col(f"c{at}").str.strip_chars().replace("", None).alias(RAW + name) for at, name in enumerate(names)]
     return table.rows.select(pl.lit(place).alias("file"), *PLACE, *text).collect(engine="streaming")
+
+
+def _unread(
+    workspace: Workspace, contract: Contract, settings: SourceSettings, theirs: Mapping[str, int]
+) -> Iterator[Fault]:
+    """A column that the map names and no file has: a renamed column would otherwise be empty without a word."""
+    for name, ours in settings.columns.items():
+        if name.strip() not in theirs:
+            place = workspace.place("sources", contract.table, "columns", name)
+            what = f"no file of {contract.table} has the column {name!r}, so {ours!r} would not be read from it"
+            step = "Write the name as it stands in the header, or take it out of columns."
+            yield Fault("E116", place, what, step)
 
 
 def _map_faults(workspace: Workspace, contract: Contract, settings: SourceSettings) -> Iterator[Fault]:

@@ -13,7 +13,7 @@ import polars as pl
 
 from pbr.errors import Fault, Faults
 from pbr.sources.checks import RAW, Check, cell_checks, record_checks, typed
-from pbr.sources.contracts import BENEFITS, CONTRACTS, IDENTIFIERS, IDENTITY, PROVISION, Contract
+from pbr.sources.contracts import BENEFITS, CONTRACTS, IDENTIFIERS, IDENTITY, PROVISION, REGISTER_CODES, Contract
 from pbr.sources.extract import DUPLICATES, INVALID_IDENTIFIERS, QUARANTINE, Extract
 from pbr.sources.files import SourceText, read_text
 from pbr.sources.record_ids import content_ids
@@ -33,7 +33,7 @@ def read(workspace: Workspace, say: Say = lambda step: None) -> dict[str, Extrac
     Raises Faults, those of all sources together: E106 a column or value map that names no column of ours, E107 a value
     map onto what its column may not hold, E108 families or members not declared, E110 no such file, E111 a file of
     another kind than .csv, .parquet or .xlsx, E112 unreadable, E113 no header, E114 two columns of one name, E115 a
-    required column missing.
+    required column missing, E116 a column map that names a column no file has, E117 a column of ours without text.
     """
     faults = [
         Fault("E108", workspace.place("sources"), f"{table} is not declared", f"Add [sources.{table}] with its path.")
@@ -221,12 +221,20 @@ def _warnings(source: SourceText, records: pl.DataFrame, accepted: pl.DataFrame)
         yield f"it covers days after it was extracted ({settings.covers.until} is after {settings.extracted_on})"
     if "date_of_birth" in source.present and settings.extracted_on is None:
         yield "dates of birth are not tested against the day of the extract: extracted_on is not set"
+    if source.contract.table == "marks":
+        uncounted = accepted.filter(~pl.col("code").is_in(REGISTER_CODES))["code"]
+        if len(uncounted):
+            named = _codes(uncounted.unique(), r"^[A-Z0-9/\\#-]{1,2}$")
+            yield f"{len(uncounted)} marks have a code that is no register code, and count as no session: {named}"
     if source.contract.table == "employment":
         for kind, known in (("benefit", BENEFITS), ("provision", PROVISION)):
-            codes = accepted.filter(pl.col("kind") == kind)["code"].unique()
-            # Only what looks like a code is shown: the column may hold anything.
-            new = codes.filter(~codes.is_in(known) & codes.str.contains(r"^[A-Z0-9_]{1,8}$")).sort().to_list()
-            others = codes.filter(~codes.is_in(known)).len() - len(new)
-            told = [*new, f"{others} that do not look like codes"] if others else new
-            if told:
-                yield f"{kind} codes outside the known vocabulary: {', '.join(told)}"
+            codes = accepted.filter(pl.col("kind") == kind)["code"].drop_nulls().unique()
+            if len(new := codes.filter(~codes.is_in(known))):
+                yield f"{kind} codes outside the known vocabulary: {_codes(new, r'^[A-Z0-9_]{1,8}$')}"
+
+
+def _codes(codes: pl.Series, form: str) -> str:
+    """Codes in words. Only what looks like a code is shown: the column may hold anything."""
+    shown = codes.filter(codes.str.contains(form)).sort().to_list()
+    others = len(codes) - len(shown)
+    return ", ".join([*shown, f"{others} that do not look like codes"] if others else shown)

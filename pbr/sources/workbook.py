@@ -53,19 +53,28 @@ def read_xlsx(data: bytes, place: str, date_format: str | None) -> TextTable:
 
 
 def read_parquet(data: bytes, place: str, date_format: str | None) -> TextTable:
-    """A Parquet file as text. Raises Faults: E112 no Parquet file, or a column of a type that is no text."""
+    """A Parquet file as text; a column of lists, bytes or the like stays empty. Raises Faults: E112 no Parquet file."""
     try:
         frame = pl.read_parquet(io.BytesIO(data))
+        textless = {at: str(kind) for at, kind in enumerate(frame.dtypes) if not _has_text(kind)}
+        frame = frame.with_columns(pl.lit(None, pl.String).alias(frame.columns[at]) for at in textless)
         texts = [_text(frame[name], date_format).alias(f"c{at}") for at, name in enumerate(frame.columns)]
     except (pl.exceptions.PolarsError, OSError) as error:
         step = "Write it again; its columns hold text, numbers, dates or booleans."
         raise Faults(Fault("E112", place, f"cannot be read as Parquet ({type(error).__name__})", step)) from None
-    return TextTable(tuple(name.strip() for name in frame.columns), _placed(pl.LazyFrame(texts), 2))
+    header = tuple(name.strip() for name in frame.columns)
+    return TextTable(header, _placed(pl.LazyFrame(texts), 2), textless=textless)
 
 
 def _placed(rows: pl.LazyFrame, first_row: int) -> pl.LazyFrame:
     numbered = rows.with_row_index("row", offset=first_row).with_columns(pl.col("row").cast(pl.Int64))
     return numbered.with_columns(pl.lit(None, pl.String).alias(name) for name in PLACE if name != "row")
+
+
+def _has_text(kind: pl.DataType) -> bool:
+    if kind.is_numeric() or (kind.is_temporal() and kind != pl.Duration):
+        return True
+    return isinstance(kind, (pl.String, pl.Categorical, pl.Enum, pl.Boolean, pl.Null))
 
 
 def _text(values: pl.Series, date_format: str | None) -> pl.Series:

@@ -31,7 +31,7 @@ def test_faults_of_all_sources_come_together(authority: Authority) -> None:
     authority.write("outcomes", "")
     authority.write("social_care", b"\xff,kind\n")
     assert {code for code, _ in faults(authority)} == {
-        "E106", "E107", "E110", "E111", "E112", "E113", "E114", "E115",
+        "E106", "E107", "E110", "E111", "E112", "E113", "E114", "E115", "E116",
     }  # fmt: skip
     assert ("E115", "families.csv") in faults(authority)
 
@@ -79,6 +79,40 @@ def test_a_value_map_that_cannot_be_right_stops_the_run(authority: Authority, se
 def test_two_columns_that_become_one_stop_the_run(authority: Authority) -> None:
     authority.write("exclusions", "person_id,kind,Type,starts_on\n", 'columns = {"Type" = "kind"}')
     assert "E114 exclusions.csv has 2 columns named 'kind'" in message(authority)
+
+
+@pytest.mark.parametrize("first", ["P9,Zed Quillop,2002-05-05,ZZ1 1ZZ", "Quillop,Quillop,F1,5/5/02"])
+def test_a_first_record_in_place_of_a_header_is_not_told(authority: Authority, first: str) -> None:
+    authority.write("members", f"{first}\nP8,Mary Quillop,2003-05-05,ZZ1 1ZZ\n")
+    text = message(authority)
+    assert "Is its first row a header? It has 4 columns" in text
+    assert not [cell for cell in first.split(",") if cell in text.replace("E115", "")]
+
+
+def test_a_cell_in_the_header_that_could_be_personal_is_told_by_its_number(authority: Authority) -> None:
+    authority.write("members", "person_id,2002-05-05,2002-05-05,zz11zz,Site\n")
+    text = message(authority)
+    assert "has one name for columns 2 and 3" in text
+    assert "It has: person_id, (column 2), (column 3), (column 4), Site." in text
+    assert "2002" not in text
+
+
+def test_a_mapped_column_that_no_file_has_stops_the_run_at_its_line(authority: Authority) -> None:
+    columns = '[sources.offending.columns]\nKind = "kind"\n"Dispsal" = "disposal"'
+    authority.write("offending", "person_id,Kind,occurred_on,Disposal\n", columns)
+    text = message(authority)
+    line = (authority.root / "pbr.toml").read_text().splitlines().index('"Dispsal" = "disposal"') + 1
+    assert (
+        f"E116 pbr.toml:{line} no file of offending has the column 'Dispsal', so 'disposal' would not be read" in text
+    )
+    assert len(faults(authority)) == 1
+
+
+def test_a_mapped_column_needs_to_be_in_one_file_of_a_glob(authority: Authority) -> None:
+    (authority.root / "n1.csv").write_text("family_id,need,identified_on\n")
+    (authority.root / "n2.csv").write_text("family_id,need,identified_on,Id\n")
+    authority.declare("needs", "n?.csv", 'columns = {"Id" = "record_id"}')
+    assert authority.read()["needs"].rows_read == 0
 
 
 def test_a_file_nobody_may_open_stops_the_run(authority: Authority) -> None:

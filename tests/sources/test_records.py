@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pbr.measures.register_codes import CODE_SETS
+from pbr.sources.contracts import REGISTER_CODES
 from tests.sources.made_sources import Authority, codes, rows, tie
 
 OFFENCES = "person_id,kind,occurred_on,Beat\n"
@@ -120,16 +122,37 @@ def test_true_and_false_may_be_mapped_without_quotes(authority: Authority) -> No
     assert authority.read()["families"].accepted["expecting"].to_list() == [True, False]
 
 
-def test_maps_that_meet_nothing_are_warned_of(authority: Authority) -> None:
+def test_a_value_map_that_meets_nothing_is_warned_of(authority: Authority) -> None:
     authority.write(
         "offending",
         "record_id,person_id,kind,occurred_on\n",
-        'columns = {"Dispsal" = "disposal"}\nvalues.postcode = {"-" = ""}',
+        'values.postcode = {"-" = ""}',
     )
-    assert authority.read()["offending"].warnings == (
-        "the column map names 'Dispsal', which no file has",
-        "the value map is for 'postcode', which no file has",
+    assert authority.read()["offending"].warnings == ("the value map is for 'postcode', which no file has",)
+
+
+@pytest.mark.parametrize("name", ["2002-05-05", "5 May 2002", "RM17 6SL", "1234567890"])
+def test_an_unknown_column_that_could_be_personal_is_told_by_its_number(authority: Authority, name: str) -> None:
+    authority.write(
+        "needs", f"record_id,family_id,need,identified_on,{name},Notes 2013-14\nN1,F1,debt,2013-01-02,x,y\n"
     )
+    assert authority.read()["needs"].unknown_columns == ("(column 5)", "Notes 2013-14")
+
+
+def test_marks_that_count_as_nothing_are_told_without_what_is_no_code(authority: Authority) -> None:
+    codes_of = ("/", "\\", "#", "Y7", "N", "C2", "8", "8", "AB", "Marigold")
+    marks = "".join(f"M{at},P1,2013-09-{at + 10},AM,{code}\n" for at, code in enumerate(codes_of))
+    authority.write("marks", "record_id,person_id,date,session,code\n" + marks)
+    found = authority.read()["marks"]
+    assert found.accepted.height == len(codes_of)
+    assert found.warnings == (
+        "4 marks have a code that is no register code, and count as no session: 8, AB, 1 that do not look like codes",
+    )
+
+
+def test_every_code_that_a_measure_counts_is_a_register_code() -> None:
+    counted = [codes.present | codes.authorised | codes.unauthorised for codes in CODE_SETS]
+    assert frozenset().union(*counted) < set(REGISTER_CODES)
 
 
 def test_files_of_a_glob_are_read_in_order_and_may_differ_in_columns(authority: Authority) -> None:

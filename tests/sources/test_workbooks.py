@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -148,9 +148,23 @@ def test_parquet_is_text_like_any_other(authority: Authority) -> None:
     assert extract.blank_rows == 1
 
 
-def test_a_parquet_column_that_is_no_text_stops_the_run(authority: Authority) -> None:
-    authority.write("needs", parquet(pl.DataFrame({"family_id": [["F1"]]})), name="needs.parquet")
-    with pytest.raises(Faults, match=r"E112 needs\.parquet cannot be read as Parquet"):
+TEXTLESS = {
+    "List": pl.Series([["F1"]]),
+    "Array": pl.Series([["F1"]], dtype=pl.Array(pl.String, 1)),
+    "Binary": pl.Series([b"F1"]),
+    "Duration": pl.Series([timedelta(days=1)]),
+    "Struct": pl.Series([{"id": "F1"}]),
+}
+
+
+@pytest.mark.parametrize("kind", TEXTLESS)
+def test_a_parquet_column_without_text_is_ignored_unless_it_is_ours(authority: Authority, kind: str) -> None:
+    sound = pl.DataFrame({"record_id": "N1", "family_id": "F1", "need": "debt", "identified_on": date(2013, 1, 2)})
+    authority.write("needs", parquet(sound.with_columns(TEXTLESS[kind].alias("Extra"))), name="needs.parquet")
+    needs = authority.read()["needs"]
+    assert (rows(needs), needs.unknown_columns) == ([2], ("Extra",))
+    authority.write("needs", parquet(sound.with_columns(TEXTLESS[kind].alias("need"))), name="needs.parquet")
+    with pytest.raises(Faults, match=rf"E117 needs\.parquet has 'need' as {kind}"):
         authority.read()
 
 
