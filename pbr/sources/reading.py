@@ -17,7 +17,7 @@ from pbr.sources.contracts import BENEFITS, CONTRACTS, IDENTIFIERS, IDENTITY, PR
 from pbr.sources.extract import DUPLICATES, INVALID_IDENTIFIERS, QUARANTINE, Extract
 from pbr.sources.files import SourceText, read_text
 from pbr.sources.record_ids import content_ids
-from pbr.workspace import Workspace
+from pbr.workspace import Period, SourceSettings, Workspace
 
 Say = Callable[[str], None]
 
@@ -104,9 +104,17 @@ def _examined(source: SourceText, families: pl.Series) -> Extract:
         rows_read=source.frame.height,
         blank_rows=source.frame.height - filled.height,
         files=source.files,
-        covers=settings.covers,
+        covers=_complete(settings),
         warnings=(*source.warnings, *_warnings(source, distinct, accepted)),
     )
+
+
+def _complete(settings: SourceSettings) -> Period | None:
+    """The days that a source covers: none after it was extracted, for nobody can know them then."""
+    covers, made = settings.covers, settings.extracted_on
+    if covers is None or made is None or covers.until <= made:
+        return covers
+    return covers.model_copy(update={"until": made}) if covers.start <= made else None
 
 
 def _identified(records: pl.DataFrame, source: SourceText, raw: list[str]) -> pl.DataFrame:
@@ -218,7 +226,8 @@ def _warnings(source: SourceText, records: pl.DataFrame, accepted: pl.DataFrame)
         if without:
             yield f"{without} records have no record id: of these, two equal events could not be told apart"
     if settings.covers and settings.extracted_on and settings.covers.until > settings.extracted_on:
-        yield f"it covers days after it was extracted ({settings.covers.until} is after {settings.extracted_on})"
+        days = f"{settings.covers.until} is after {settings.extracted_on}"
+        yield f"it is said to cover days after it was extracted ({days}); these are not counted as covered"
     if "date_of_birth" in source.present and settings.extracted_on is None:
         yield "dates of birth are not tested against the day of the extract: extracted_on is not set"
     if source.contract.table == "marks":

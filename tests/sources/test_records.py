@@ -182,12 +182,28 @@ def test_coverage_is_what_the_workspace_says(authority: Authority) -> None:
     assert authority.read()["families"].covers is None
 
 
-def test_covering_days_after_the_extract_is_warned_of(authority: Authority) -> None:
+def test_days_after_the_extract_are_not_covered_whatever_the_workspace_says(authority: Authority) -> None:
     authority.write("needs", "record_id,family_id,need,identified_on\n",
                     "covers = {from = 2013-01-01, until = 2013-12-31}\nextracted_on = 2013-12-30")  # fmt: skip
-    assert authority.read()["needs"].warnings == (
-        "it covers days after it was extracted (2013-12-31 is after 2013-12-30)",
+    needs = authority.read()["needs"]
+    assert needs.warnings == (
+        "it is said to cover days after it was extracted (2013-12-31 is after 2013-12-30); "
+        "these are not counted as covered",
     )
+    assert needs.covers is not None and needs.covers.until == date(2013, 12, 30)
+
+
+def test_a_source_extracted_before_all_that_it_is_said_to_cover_covers_nothing(authority: Authority) -> None:
+    authority.write("needs", "record_id,family_id,need,identified_on\n",
+                    "covers = {from = 2013-01-01, until = 2013-12-31}\nextracted_on = 2012-12-31")  # fmt: skip
+    assert authority.read()["needs"].covers is None
+
+
+def test_an_extract_made_on_the_last_day_it_covers_covers_it(authority: Authority) -> None:
+    authority.write("needs", "record_id,family_id,need,identified_on\n",
+                    "covers = {from = 2013-01-01, until = 2013-12-31}\nextracted_on = 2013-12-31")  # fmt: skip
+    covers = authority.read()["needs"].covers
+    assert covers is not None and covers.until == date(2013, 12, 31)
 
 
 def test_a_check_that_cannot_be_made_is_told(authority: Authority) -> None:
