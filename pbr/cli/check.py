@@ -15,6 +15,7 @@ from pbr.jobs.check import CheckReport, write_quarantine
 from pbr.jobs.check import check as check_workspace
 from pbr.workspace import TABLES, Workspace
 
+SHOWN = 10
 YEARS_A_LINE = 8
 WHOLE, PART, NONE = "#", "+", "."
 
@@ -68,9 +69,18 @@ def _show(report: CheckReport) -> None:
         show(
             report.quarantine_counts.select("source", "code", columns, "reason", "records", place), title="Quarantined"
         )
+    _show_first(report.duplicates, "Duplicates: rows that count once")
+    _show_first(report.invalid_identifiers, "Identifiers that fail their own check: not used for linking")
     if report.warnings.height:
         click.echo()
         show(report.warnings, title="Warnings")
+
+
+def _show_first(rows: pl.DataFrame, title: str) -> None:
+    if rows.height:
+        more = f" (the first {SHOWN} of {rows.height:,}; --json has them all)" if rows.height > SHOWN else ""
+        click.echo()
+        show(rows.head(SHOWN), title=title + more)
 
 
 def coverage_lines(report: CheckReport) -> Iterator[str]:

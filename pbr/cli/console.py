@@ -87,12 +87,16 @@ def show(frame: pl.DataFrame, form: str = "table", title: str | None = None) -> 
     elif form == "json":
         show_json(frame.to_dicts())
     else:
-        table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+        console = people()
+        if title:
+            # Not the table's own, which is folded to the width of the table.
+            console.print(title, style="italic")
+        table = Table(header_style="bold", box=None, pad_edge=False)
         for name, kind in frame.schema.items():
             table.add_column(name.replace("_", " "), justify="right" if kind.is_numeric() else "left", overflow="fold")
         for row in frame.iter_rows():
             table.add_row(*("" if cell is None else str(cell) for cell in row))
-        people().print(table)
+        console.print(table)
 
 
 def show_json(value: Any) -> None:

@@ -43,12 +43,36 @@ class CheckReport:
     warnings: pl.DataFrame
     files: pl.DataFrame
 
+    @property
+    def duplicates(self) -> pl.DataFrame:
+        """Rows equal in every column to an earlier one, which alone counts: `source`, `place`, `same_as`."""
+        rows = [
+            extract.duplicates.select(
+                source=pl.lit(table),
+                place=pl.format("{}:{}", "file", "row"),
+                same_as=pl.format("{}:{}", "first_file", "first_row"),
+            )
+            for table, extract in self.extracts.items()
+        ]
+        return pl.concat(rows)
+
+    @property
+    def invalid_identifiers(self) -> pl.DataFrame:
+        """Identifiers that fail their own check and are not used for linking: `source`, `place`, `column`."""
+        rows = [
+            extract.invalid_identifiers.select("column", source=pl.lit(table), place=pl.format("{}:{}", "file", "row"))
+            for table, extract in self.extracts.items()
+        ]
+        return pl.concat(rows).select("source", "place", "column")
+
     def as_dict(self) -> dict[str, Any]:
         """Everything but the text of the extracts, for machines."""
         return {
             "authority": {"code": self.workspace.authority.code, "name": self.workspace.authority.name},
             "sources": self.sources.to_dicts(),
             "quarantine": self.quarantine_counts.to_dicts(),
+            "duplicates": self.duplicates.to_dicts(),
+            "invalid_identifiers": self.invalid_identifiers.to_dicts(),
             "unknown_columns": self.unknown_columns.to_dicts(),
             "warnings": self.warnings.to_dicts(),
             "files": self.files.to_dicts(),

@@ -76,9 +76,17 @@ class Measurement:
             records = self.evidence.records.get(table)
             if records is not None and records.is_empty() and not extract.accepted.is_empty():
                 told.append(f"{table}: none of its {extract.accepted.height} records is about a member")
+        if unheard := self._needs_unheard_of():
+            told.append(f"needs: {unheard} records name a need that the rules do not know, and count for nothing")
         if differing := self.measured.differing_terms.height:
             told.append(f"marks: {differing} terms differ from their termly rows, which were used")
         return tuple(told)
+
+    def _needs_unheard_of(self) -> int:
+        parameters = self.pack.pack.parameters
+        known = {str(dated.value) for each in parameters.values() if each.unit == "need" for dated in each.values}
+        records = self.evidence.records.get("needs")
+        return 0 if records is None else records.filter(~pl.col("need").is_in(sorted(known))).height
 
     def _about_nobody(self, table: str, extract: Extract) -> int:
         if table == "families":

@@ -353,3 +353,27 @@ def test_an_output_that_cannot_be_written_is_a_sentence(workspace: Path) -> None
     ran = pbr("check", workspace, "--quarantine", workspace / "no such folder" / "quarantine.csv")
     assert ran.exit_code == 1
     assert "E100" in ran.stderr
+
+
+def test_check_lists_the_rows_that_count_once(workspace: Path) -> None:
+    path = workspace / "sources" / "families.csv"
+    rows = path.read_text("utf-8").splitlines()
+    path.write_text("\n".join([*rows, rows[3]]) + "\n", "utf-8")
+    again = {
+        "source": "families",
+        "place": f"sources/families.csv:{len(rows) + 1}",
+        "same_as": "sources/families.csv:4",
+    }
+    assert again in json.loads(pbr("check", workspace, "--json").stdout)["duplicates"]
+    assert again["place"] in pbr("check", workspace).stdout
+
+
+def test_a_need_that_the_rules_do_not_know_is_warned_of(workspace: Path) -> None:
+    toml = workspace / "pbr.toml"
+    assert "rules do not know" not in pbr("decide", workspace, "--as-of", AS_OF).stderr
+    path = workspace / "sources" / "needs.csv"
+    header, first, *rest = path.read_text("utf-8").splitlines()
+    path.write_text("\n".join([header, first.replace("Local filter", "Locl filter"), *rest]) + "\n", "utf-8")
+    assert "Local filter" in toml.read_text("utf-8")
+    told = pbr("decide", workspace, "--as-of", AS_OF).stderr
+    assert "needs: 1 records name a need that the rules do not know" in told
