@@ -166,7 +166,7 @@ def _priced(lines: pl.DataFrame, pack: Pack) -> pl.DataFrame:
         [pl.when(pl.col("route") == route).then(fee(pack, name)) for route, name in pack.tariff.routes.items()]
     )
     due = pl.when(pl.col("reason").is_null()).then(fees).otherwise(0)
-    left = (left_for_family(pack) - pl.col("earned_pence")).clip(lower_bound=0)
+    left = left_for_family(pack) - pl.col("earned_pence")
     up_to_here = pl.col("due").cum_sum().over("family_id")
     amount = pl.min_horizontal(up_to_here, "left") - pl.min_horizontal(up_to_here - pl.col("due"), "left")
     return (

@@ -87,7 +87,7 @@ class Scope:
 def decide(facts: Facts, rules: Rules) -> pl.DataFrame:
     """Findings of every family in the facts: the columns of `FINDINGS` but `decision_id`, in their order."""
     pack = rules.pack
-    quantifiers = list(dict.fromkeys(q for top in _tops(rules) for q in walk(top) if isinstance(q, Quantifier)))
+    quantifiers = list(dict.fromkeys(q for top in rules.expressions() for q in walk(top) if isinstance(q, Quantifier)))
     members, tallied = _judge_members(facts, quantifiers, rules)
     known: dict[Quantifier | str, Judged] = {q: _quantified(q, n, rules) for n, q in enumerate(quantifiers)}
     families = facts.families.lazy().join(tallied, on="family_id", how="left", maintain_order="left")
@@ -114,15 +114,6 @@ def decide(facts: Facts, rules: Rules) -> pl.DataFrame:
     rows = [*_family_rows(judged, rules), *_member_rows(members, quantifiers, rules)]
     columns = [name for name in SCHEMA if name != "decision_id"]
     return pl.concat(rows).select(columns).sort(ORDER).collect()
-
-
-def _tops(rules: Rules) -> Iterator[Expression]:
-    pack = rules.pack
-    for group in (pack.eligibility, pack.results, pack.routes):
-        yield from (criterion.test for criterion in group.values())
-    for flag in pack.flags.values():
-        if isinstance(flag, ConditionFlag):
-            yield from (test for test in (flag.when, flag.unless) if test is not None)
 
 
 def _columns(name: str) -> Judged:

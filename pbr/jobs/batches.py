@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pbr.claims.bundle import manifest_digest
 from pbr.claims.verify import verify
-from pbr.errors import Fault, Faults
+from pbr.errors import Faults
+from pbr.jobs.verify import unknown_to
 from pbr.ledger import Entry, Ledger
 from pbr.workspace import Workspace
 
@@ -25,9 +26,8 @@ def submit(workspace: Workspace | Path | str, batch_id: str, *, at: datetime, by
             bundle = workspace.batches_path / str(prepared.says["bundle"])
             if faults := verify(bundle):
                 raise Faults(faults)
-            if manifest_digest(bundle) != prepared.says["manifest_digest"]:
-                what = "is not the bundle that was prepared: the ledger has another digest for it"
-                raise Faults(Fault("E507", bundle.name, what, "Restore the bundle, or withdraw the batch."))
+            if fault := unknown_to(ledger, batch_id, manifest_digest(bundle)):
+                raise Faults(fault)
         return ledger.append("submitted", batch_id, {}, at=at, by=by)
 
 

@@ -9,33 +9,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
+from pbr.claims.contract import Input, Period
 from pbr.sources import Extract
 
 SEPARATOR = "\x1f"
 
 
-@dataclass(frozen=True)
-class InputFile:
-    """One file of a source: `path` relative to the workspace; `bytes` and `sha256` of its content, sorted."""
-
-    source: str
-    path: str
-    bytes: int
-    rows: int
-    sha256: str
-
-
-def input_files(root: Path, extracts: Mapping[str, Extract]) -> Iterator[InputFile]:
-    """The files of all sources, by source and path."""
+def input_files(root: Path, extracts: Mapping[str, Extract]) -> Iterator[Input]:
+    """The files of all sources, by source and path; `bytes` and `sha256` are of their content, sorted."""
     for table, extract in sorted(extracts.items()):
+        covers = None
+        if extract.covers is not None:
+            covers = Period.model_validate({"from": extract.covers.start, "until": extract.covers.until})
         for file in sorted(extract.files, key=lambda each: each.path):
             size, digest = content_digest(root / file.path)
-            yield InputFile(table, file.path, size, file.rows, digest)
+            yield Input(source=table, path=file.path, bytes=size, rows=file.rows, sha256=digest, covers=covers)
 
 
 def content_digest(path: Path) -> tuple[int, str]:

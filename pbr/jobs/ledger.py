@@ -44,5 +44,5 @@ def verify(workspace: Workspace | Path | str) -> Entry | None:
 
 
 def _ledger(workspace: Workspace | Path | str) -> Ledger:
-    workspace = workspace if isinstance(workspace, Workspace) else Workspace.load(workspace)
+    workspace = Workspace.of(workspace)
     return Ledger.read(workspace.ledger_path)

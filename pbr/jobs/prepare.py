@@ -11,7 +11,6 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib.metadata import version
@@ -22,7 +21,7 @@ import polars as pl
 
 from pbr.canonical import digest
 from pbr.claims.bundle import Bundle, BundleContents, write_bundle
-from pbr.claims.contract import HISTORY, IN_A_NAME, Input, Period, Run
+from pbr.claims.contract import HISTORY, IN_A_NAME, Input, Run
 from pbr.claims.select import Circumstances, Selection, claim_file, family_ref, select
 from pbr.engines.agree import require_agreement
 from pbr.errors import Fault, Faults
@@ -30,8 +29,10 @@ from pbr.jobs.decide import ENGINES, Measurement, Say, measure_workspace, run_en
 from pbr.jobs.inputs import input_files
 from pbr.ledger import Entry, Ledger
 from pbr.linkage import squeezed
+from pbr.measures.facts import Facts
 from pbr.measures.subjects import is_member_on
 from pbr.rulebook.load import LoadedPack
+from pbr.rulebook.rules import Rules
 from pbr.sources import Extract
 from pbr.workspace import Workspace
 
@@ -80,7 +81,7 @@ def prepare(
     findings = run_engines(measurement.facts, measurement.rules, ["bulk"], say)
 
     say("select and price")
-    files = list(input_files(workspace.root, measurement.extracts))
+    files = tuple(input_files(workspace.root, measurement.extracts))
     run_key = _run_key(measurement, files, window, claim_date)
     with Ledger.open(workspace.ledger_path, create=True) as ledger:
         before = ledger.find_prepared(run_key)
@@ -120,7 +121,7 @@ def prepare(
         families_quarantined=circumstances.families_quarantined,
         warnings=warnings(measurement),
         after_withdrawal_of=withdrawn,
-        inputs=tuple(_input(file, measurement.extracts) for file in files),
+        inputs=files,
         versions=versions(second),
         command=f"pbr claim prepare . --as-of {as_of} --window {window} --claim-date {claim_date}",
     )
@@ -210,16 +211,23 @@ def warnings(measurement: Measurement) -> tuple[str, ...]:
 
 def check_by_second_engine(measurement: Measurement, findings: pl.DataFrame, selection: Selection, say: Say) -> str:
     """Derive every family that is claimed or held a second time; the engine's name. Raises Disagreement."""
-    second = second_engine()
-    families = pl.concat([selection.lines["family_id"], selection.held["family_id"]]).unique().sort()
-    say(f"derive {families.len()} families again ({second})")
-    again = ENGINES[second](measurement.facts.only(families), measurement.rules)
-    first = findings.filter(pl.col("family_id").is_in(families.implode())).drop("decision_id")
+    second, first, again = derived_again(measurement.facts, measurement.rules, findings, selection, say)
     require_agreement("Two engines disagree on families to be claimed", "bulk", first, second, again)
     return second
 
 
-def _run_key(measurement: Measurement, files: list[Any], window: str, claim_date: date) -> str:
+def derived_again(
+    facts: Facts, rules: Rules, findings: pl.DataFrame, selection: Selection, say: Say
+) -> tuple[str, pl.DataFrame, pl.DataFrame]:
+    """Every family that is claimed or held: the second engine's name, the findings at hand, and the engine's own."""
+    second = second_engine()
+    families = pl.concat([selection.lines["family_id"], selection.held["family_id"]]).unique().sort()
+    say(f"derive {families.len()} families again ({second})")
+    first = findings.filter(pl.col("family_id").is_in(families.implode())).drop("decision_id")
+    return second, first, ENGINES[second](facts.only(families), rules)
+
+
+def _run_key(measurement: Measurement, files: tuple[Input, ...], window: str, claim_date: date) -> str:
     """What the run was given, in one digest: the same key is the same run."""
     workspace = measurement.workspace
     return digest(
@@ -310,18 +318,6 @@ def own_certificate(workspace: Workspace) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         step = "Save it as a file of text in UTF-8, or take it away for pbr's own."
         raise Faults(Fault("E511", path.name, "cannot be read as text in UTF-8", step)) from error
-
-
-def _input(file: Any, extracts: Mapping[str, Extract]) -> Input:
-    covers = extracts[file.source].covers
-    return Input(
-        source=file.source,
-        path=file.path,
-        bytes=file.bytes,
-        rows=file.rows,
-        sha256=file.sha256,
-        covers=None if covers is None else Period.model_validate({"from": covers.start, "until": covers.until}),
-    )
 
 
 def versions(second: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ criterion and value.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,12 +21,13 @@ from pbr.claims.verify import verify
 from pbr.engines.agree import differences
 from pbr.engines.findings import FINDINGS
 from pbr.errors import Disagreement, Faults
-from pbr.jobs.decide import ENGINES, Say, measure_workspace, run_engines, second_engine
+from pbr.jobs.decide import Say, measure_workspace, run_engines
 from pbr.jobs.inputs import input_files
-from pbr.jobs.prepare import links_behind, quarantine_of, titles
+from pbr.jobs.prepare import derived_again, links_behind, quarantine_of, titles
 from pbr.measures.facts import Facts
 from pbr.rulebook.load import LoadedPack, load_pack
 from pbr.rulebook.rules import Rules
+from pbr.sources import Extract
 from pbr.workspace import Workspace
 
 SHOWN = 200
@@ -101,11 +102,7 @@ def replay(bundle: Path, from_sources: Workspace | Path | str | None = None, say
     selection = select(considered, findings, history, opened.rules, _of(opened.run))
     found += _line_differences(opened.tables, selection)
     found += _page_differences(opened)
-    second = second_engine()
-    chosen = pl.concat([selection.lines["family_id"], selection.held["family_id"]]).unique().sort()
-    say(f"derive {chosen.len()} families again ({second})")
-    again = ENGINES[second](facts.only(chosen), opened.rules)
-    first = findings.filter(pl.col("family_id").is_in(chosen.implode())).drop("decision_id")
+    second, first, again = derived_again(facts, opened.rules, findings, selection, say)
     found += differences("bulk", first, second, again)
     if found:
         more = [f"… and {len(found) - SHOWN} more."] if len(found) > SHOWN else []
@@ -132,9 +129,9 @@ def _considered(facts: Facts, run: BatchRun) -> pl.DataFrame:
     return pl.concat([decided, waiting.with_columns(engaged_on=pl.lit(run.as_of)).cast(decided.schema)])
 
 
-def _changed_inputs(run: BatchRun, workspace: Workspace, extracts: object) -> Iterator[str]:
+def _changed_inputs(run: BatchRun, workspace: Workspace, extracts: Mapping[str, Extract]) -> Iterator[str]:
     then = {(each.source, each.path): each.sha256 for each in run.inputs}
-    now = {(file.source, file.path): file.sha256 for file in input_files(workspace.root, extracts)}  # type: ignore[arg-type]
+    now = {(file.source, file.path): file.sha256 for file in input_files(workspace.root, extracts)}
     for place in sorted(then.keys() | now.keys()):
         source, path = place
         if place not in now:

@@ -38,7 +38,7 @@ def verify(bundle: Path | str, workspace: Workspace | Path | str | None = None) 
 
 
 def _state(workspace: Workspace | Path | str, run: BatchRun, digest: str) -> str | None:
-    workspace = workspace if isinstance(workspace, Workspace) else Workspace.load(workspace)
+    workspace = Workspace.of(workspace)
     with Ledger.read(workspace.ledger_path) as ledger:
         faults = ledger.verify()
         if not faults and (fault := unknown_to(ledger, run.batch_id, digest)):

@@ -137,7 +137,7 @@ class Rules:
     @cached_property
     def roles(self) -> tuple[Role, ...]:
         """Every role that a criterion or flag quantifies over, sorted by key."""
-        nodes = (node for _, top in self._expressions() for node in walk(top))
+        nodes = (node for top in self.expressions() for node in walk(top))
         found = {self.role(node) for node in nodes if isinstance(node, Every | Some)}
         return tuple(sorted(found, key=lambda role: role.key))
 
@@ -145,17 +145,16 @@ class Rules:
         kind = node.every if isinstance(node, Every) else node.some
         return Role(kind, node.at, None if node.last_terms is None else self.number(node.last_terms))
 
-    def _expressions(self) -> Iterator[tuple[str, Expression]]:
-        pack = self.pack
-        for group in (pack.eligibility, pack.results, pack.routes):
-            for name, criterion in group.items():
-                yield name, criterion.test
-        for name, flag in pack.flags.items():
+    def expressions(self) -> Iterator[Expression]:
+        """The whole expression of every criterion, route and condition of a flag, in the pack's order."""
+        for group in (self.pack.eligibility, self.pack.results, self.pack.routes):
+            yield from (criterion.test for criterion in group.values())
+        for flag in self.pack.flags.values():
             if isinstance(flag, ConditionFlag):
-                yield from ((name, test) for test in (flag.when, flag.unless) if test is not None)
+                yield from (test for test in (flag.when, flag.unless) if test is not None)
 
     def _reads(self) -> Iterator[tuple[Role | None, Measure]]:
-        for _, expression in self._expressions():
+        for expression in self.expressions():
             yield from self._reads_of(expression, None)
 
     def _reads_of(self, node: Expression, role: Role | None) -> Iterator[tuple[Role | None, Measure]]:
