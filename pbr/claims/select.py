@@ -73,7 +73,10 @@ def select(
 
 def _families(considered: pl.DataFrame, findings: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """Every family with the first step it fails (`step`, `reason`), null where it goes on to lines."""
-    period = rules.pack.tariff.engaged
+    in_force = rules.pack.in_force
+    # On a day when the pack decides nobody, its lines say so; a family falls out only for its own day.
+    periods = [one.engaged for one in in_force if rules.on in one.decided] or [one.engaged for one in in_force]
+    inside = pl.any_horizontal(pl.col("engaged_on").is_between(each.start, each.until) for each in periods)
     family_rows = findings.filter(pl.col("subject_id") == "")
     eligible = family_rows.filter((pl.col("part") == "eligibility") & (pl.col("item") == "eligible")).select(
         "family_id", eligible=pl.when(pl.col("reason") == "").then("verdict").otherwise(_with_reason())
@@ -89,8 +92,12 @@ def _families(considered: pl.DataFrame, findings: pl.DataFrame, rules: Rules) ->
     joined = considered.join(eligible, on="family_id", how="left").join(routes, on="family_id", how="left")
     steps = [
         ("engaged_in_period", pl.col("engaged_on") >= rules.on, pl.lit("engaged_on_or_after_as_of")),
-        ("engaged_in_period", pl.col("engaged_on") < period.start, pl.lit("engaged_before_the_period")),
-        ("engaged_in_period", pl.col("engaged_on") > period.until, pl.lit("engaged_after_the_period")),
+        (
+            "engaged_in_period",
+            pl.col("engaged_on") < min(each.start for each in periods),
+            pl.lit("engaged_before_the_period"),
+        ),
+        ("engaged_in_period", ~inside, pl.lit("engaged_after_the_period")),
         ("eligible", pl.col("eligible") != "met", pl.concat_str(pl.lit("eligible "), "eligible")),
         ("result", (pl.col("results") == 0) & (pl.col("unknown") > 0), pl.lit("no_route_met_and_some_unknown")),
         ("result", pl.col("results") == 0, pl.lit("no_route_met")),
@@ -125,7 +132,7 @@ def _lines(
     lines = _with_history(lines, history)
     not_payable = [
         (~pl.col("route").is_in(list(pack.tariff.routes)), "route_pays_nothing"),
-        (pl.lit(not pack.tariff.engaged.start <= rules.on <= pack.tariff.claimed_until), "as_of_outside_the_period"),
+        (pl.lit(all(rules.on not in one.decided for one in pack.in_force)), "as_of_outside_the_period"),
         (pl.lit(of.claim_date > pack.tariff.claimed_until), "claimed_after_the_period"),
         (pl.lit(of.window_open is False), "window_not_open"),
         (pl.col("own_lines").list.len() > 0, "route_already_claimed"),

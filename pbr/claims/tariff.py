@@ -16,8 +16,9 @@ def fee(pack: Pack, parameter: str) -> pl.Expr:
 
 
 def left_for_family(pack: Pack) -> pl.Expr:
-    """What all routes together can still pay a family that has been paid nothing: the cap less the attachment fee."""
-    return fee(pack, pack.tariff.family_cap) - fee(pack, pack.tariff.attachment_fee)
+    """What all routes together can pay a family that has been paid nothing: the cap, less the attachment fee if any."""
+    attachment = pack.tariff.attachment_fee
+    return fee(pack, pack.tariff.family_cap) - (pl.lit(0) if attachment is None else fee(pack, attachment))
 
 
 def funded_families(pack: Pack, agreed: int | None, share: tuple[int, int] | None) -> int | None:

@@ -151,6 +151,11 @@ def _print_rulebook(book: Rulebook) -> None:
     line()
     line("TARIFF", style="bold")
     line()
-    line(f"Families engaged from {book.engaged[0]} until {book.engaged[1]}; claims until {book.claimed_until}.")
+    for one in book.in_force:
+        engaged, decided = one.engaged, one.decided
+        line(f"Families engaged from {engaged.start} until {engaged.until},")
+        line(f"decided from {decided.start} until {decided.until} ({one.standing}).", indent=2)
+        line(one.citation, indent=2, style="dim")
+    line(f"Claims until {book.claimed_until}.")
     line(book.tariff_citation, indent=2, style="dim")
     figures(book.tariff)

@@ -108,7 +108,7 @@ def _facts_of_a_family_without_evidence(rules: Rules) -> Facts:
         cells = {key: pl.Series([nothing], dtype=fact_type(unit)) for key, unit in units.items()}
         return pl.DataFrame({**ids, **dict.fromkeys(roles, True), **cells})
 
-    family = {"family_id": "F1", "engaged_on": rules.pack.tariff.engaged.start}
+    family = {"family_id": "F1", "engaged_on": rules.pack.in_force[0].engaged.start}
     member = {"family_id": "F1", "subject_id": "P1"}
     of_family = {key: measure.unit for key, measure in rules.family_measures.items()}
     of_member = {key: measure.unit for key, (measure, _) in rules.member_measures.items()}

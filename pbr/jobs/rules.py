@@ -19,11 +19,20 @@ from pbr.rulebook import words
 from pbr.rulebook.cases import Case, CaseFact, CaseMember, limits, limits_hit, load_cases
 from pbr.rulebook.load import LoadedPack, load_pack, pack_ids
 from pbr.rulebook.measures import Measure, SchoolAge
-from pbr.rulebook.model import ConditionFlag, Criterion, Expression, Parameter
+from pbr.rulebook.model import ConditionFlag, Criterion, Expression, InForce, Parameter
 from pbr.rulebook.rules import Rules, own_parameters, walk
 from pbr.values import Verdict, add_months
 
-_DEFAULTS = {"count": "0", "share": "0/380", "boolean": "false", "weeks": "0", "days": "0", "words": "registered"}
+_DEFAULTS = {
+    "count": "0",
+    "share": "0/380",
+    "boolean": "false",
+    "weeks": "0",
+    "days": "0",
+    "months": "0",
+    "years": "0",
+    "words": "registered",
+}
 """What a fact is where a case need not say: nothing happened, and a child was in school."""
 
 
@@ -33,20 +42,26 @@ def engines() -> dict[str, Engine]:
 
 
 def list_packs() -> pl.DataFrame:
-    """The packs that come with pbr: `pack`, `title`, `engaged_from`, `engaged_until`, `claimed_until`, `digest`."""
+    """The packs that come with pbr: `pack`, `title`, `engaged_from`, `engaged_until`, `decided_from`, `decided_until`,
+    `claimed_until`, `digest`, one row for each period in which a pack decides.
+    """
     loaded = [load_pack(pack_id) for pack_id in pack_ids()]
     rows = [
         {
             "pack": one.pack.id,
             "title": one.pack.title,
-            "engaged_from": one.pack.tariff.engaged.start,
-            "engaged_until": one.pack.tariff.engaged.until,
+            "engaged_from": period.engaged.start,
+            "engaged_until": period.engaged.until,
+            "decided_from": period.decided.start,
+            "decided_until": period.decided.until,
             "claimed_until": one.pack.tariff.claimed_until,
             "digest": one.digest,
         }
         for one in loaded
+        for period in one.pack.in_force
     ]
-    dates = dict.fromkeys(("engaged_from", "engaged_until", "claimed_until"), pl.Date)
+    named = ("engaged_from", "engaged_until", "decided_from", "decided_until", "claimed_until")
+    dates = dict.fromkeys(named, pl.Date)
     return pl.DataFrame(rows, schema={"pack": pl.String, "title": pl.String, **dates, "digest": pl.String})
 
 
@@ -89,7 +104,7 @@ class Rulebook:
     on: date
     entries: tuple[Entry, ...]
     tariff_citation: str
-    engaged: tuple[date, date]
+    in_force: tuple[InForce, ...]
     claimed_until: date
     tariff: tuple[Figure, ...]
 
@@ -113,9 +128,8 @@ def rulebook(loaded: LoadedPack, on: date | None = None) -> Rulebook:
                 read += _read_in(test)
         entries.append(Entry("flag", name, flag.title, "", flag.citation, tuple(lines), _figures(read, rules)))
     tariff = pack.tariff
-    priced = [tariff.attachment_fee, *tariff.routes.values(), tariff.family_cap]
-    if tariff.funded_share:
-        priced.append(tariff.funded_share)
+    named = (tariff.attachment_fee, *tariff.routes.values(), tariff.family_cap)
+    priced = [name for name in (*named, tariff.funded_share, tariff.earned_autonomy) if name is not None]
     return Rulebook(
         pack=pack.id,
         title=pack.title,
@@ -124,7 +138,7 @@ def rulebook(loaded: LoadedPack, on: date | None = None) -> Rulebook:
         on=on,
         entries=tuple(entries),
         tariff_citation=tariff.citation,
-        engaged=(tariff.engaged.start, tariff.engaged.until),
+        in_force=pack.in_force,
         claimed_until=tariff.claimed_until,
         tariff=tuple(figure for name in priced for figure in _all_values(name, pack.parameters[name])),
     )

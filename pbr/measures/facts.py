@@ -22,6 +22,8 @@ VALUE_TYPES: dict[str, pl.DataType] = {
     "boolean": pl.Boolean(),
     "weeks": pl.Int64(),
     "days": pl.Int64(),
+    "months": pl.Int64(),
+    "years": pl.Int64(),
     "words": pl.String(),
 }
 """The type of a fact's value, by the measure's unit. `words` are joined with `;`, sorted."""

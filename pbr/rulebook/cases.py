@@ -33,7 +33,7 @@ from pbr.rulebook import marked
 from pbr.rulebook.check import ENROLMENTS, close
 from pbr.rulebook.load import LoadedPack
 from pbr.rulebook.marked import Marked
-from pbr.rulebook.measures import DaysSince, Measure, OffendingMeasure, SchoolAge, WeeksInWork, WindowMeasure
+from pbr.rulebook.measures import Measure, OffendingMeasure, SchoolAge, WindowMeasure
 from pbr.rulebook.model import ConditionFlag, CriterionRef, Every, Expression, ReducedBy, Some, Test
 from pbr.rulebook.rules import Role, Rules, parts, walk
 from pbr.values import REASONS, Share, Verdict
@@ -152,9 +152,7 @@ def when(measure: Measure) -> str:
     arguments = measure.arguments()
     if isinstance(measure, WindowMeasure):
         return "as_of" if measure.last_months is not None else "engagement"
-    if isinstance(measure, WeeksInWork | DaysSince):
-        return "as_of"
-    return str(arguments.get("at") or arguments["on"])
+    return str(arguments.get("at") or arguments.get("on") or "as_of")
 
 
 def fact_name(measure: Measure) -> str:
@@ -426,7 +424,11 @@ class _FamilyReader:
                 return None
             case bool() if measure.unit == "boolean":
                 return CaseFact(given)
-            case int() if measure.unit in ("count", "weeks", "days") and not isinstance(given, bool) and given >= 0:
+            case int() if (
+                measure.unit in ("count", "weeks", "days", "months", "years")
+                and not isinstance(given, bool)
+                and given >= 0
+            ):
                 return CaseFact(given)
             case str() if measure.unit == "share":
                 try:
@@ -449,6 +451,8 @@ _VALUES = {
     "boolean": "Write true or false, or the codes that are found as a list, or {unknown: not_covered}.",
     "weeks": "Write whole weeks, or {unknown: not_covered}.",
     "days": "Write whole days, or {unknown: not_covered}.",
+    "months": "Write whole months, or {unknown: missing_field}.",
+    "years": "Write whole years, or {unknown: quarantined}.",
     "words": f"Write one or more of {', '.join(ENROLMENTS)}, or {{unknown: no_record}}.",
 }
 

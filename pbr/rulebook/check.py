@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from difflib import get_close_matches
 
 from pbr.errors import Fault
@@ -15,6 +16,8 @@ from pbr.rulebook.measures import (
     DaysSince,
     Enrolment,
     Measure,
+    MonthsSince,
+    NeedsOutstanding,
     OffendingMeasure,
     OpenSocialCare,
     SchoolAge,
@@ -32,6 +35,7 @@ from pbr.rulebook.model import (
     Every,
     Expression,
     Flag,
+    InForce,
     NearThresholdFlag,
     Parameter,
     ReducedBy,
@@ -53,6 +57,7 @@ EXPECTED_UNITS: dict[str, str] = {
     "codes": "codes",
     "kinds": "codes",
     "need": "need",
+    "needs": "codes",
     "at_least": "the measure's",
     "more_than": "the measure's",
     "at_most": "the measure's",
@@ -67,11 +72,14 @@ EXPECTED_UNITS: dict[str, str] = {
     "family_cap": "pence",
     "routes": "pence",
     "funded_share": "share",
+    "earned_autonomy": "pence",
 }
 """The keys whose value names a parameter, and the unit that it must have there."""
 
 COMPARATORS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("count", "share", "weeks", "days"), ("at_least", "more_than", "at_most", "less_than")),
+    **dict.fromkeys(
+        ("count", "share", "weeks", "days", "months", "years"), ("at_least", "more_than", "at_most", "less_than")
+    ),
     "boolean": ("is",),
     "words": ("is_one_of",),
 }
@@ -79,7 +87,6 @@ COMPARATORS: dict[str, tuple[str, ...]] = {
 
 ENROLMENTS = ("registered", "alternative_provision", "not_on_roll")
 SOCIAL_CARE_KINDS = ("early_help", "child_in_need", "child_protection", "looked_after")
-_EVIDENCE_FIELDS = ("name", "at", "on", "field", "by_departed")
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,7 @@ class Draft:
     results: Mapping[str, Criterion]
     routes: Mapping[str, Route]
     flags: Mapping[str, Flag]
+    in_force: tuple[InForce, ...]
     tariff: Tariff | None
     declared: Mapping[str, frozenset[str]]
     whole: bool
@@ -108,6 +116,7 @@ def check(draft: Draft, place: Callable[[Path], str]) -> list[Fault]:
             checks.expression(criterion.test, _Scope(section, name), (section, name, "test"))
     for name, flag in draft.flags.items():
         checks.flag(name, flag)
+    checks.in_force(draft.in_force)
     if draft.tariff:
         checks.tariff(draft.tariff)
     if draft.whole and not checks.faults:  # a misspelt name leaves a parameter unused: one fault is enough
@@ -250,7 +259,7 @@ class _Checks:
     def reference(self, node: CriterionRef, scope: _Scope, path: Path) -> None:
         declared = self.draft.declared
         name = node.criterion
-        readable = {"eligibility": ("eligibility",), "results": ("results",), "routes": ("results",)}.get(
+        readable = {"eligibility": ("eligibility",), "results": ("eligibility", "results"), "routes": ("results",)}.get(
             scope.section, ("eligibility", "results")
         )
         sections = (*readable, "eligibility", "results", "routes")
@@ -290,9 +299,8 @@ class _Checks:
 
     def measure(self, measure: Measure, scope: _Scope, path: Path) -> None:
         named: dict[str, Parameter | None] = {}
-        for argument, given in measure.arguments().items():
-            if argument not in _EVIDENCE_FIELDS:
-                named[argument] = self.parameter(str(given), (*path, argument))
+        for argument, given in measure.parameters().items():
+            named[argument] = self.parameter(given, (*path, argument))
         if isinstance(measure, OpenSocialCare):
             self.vocabulary(named["kinds"], measure.kinds, SOCIAL_CARE_KINDS)
         self.subject(measure, scope, path)
@@ -356,19 +364,30 @@ class _Checks:
             what = f"there is no route '{name}'{close(name, declared)}"
             self.fault("E224", path, what, f"Routes: {', '.join(sorted(declared)) or 'none'}.")
 
+    def in_force(self, in_force: tuple[InForce, ...]) -> None:
+        for number, one in enumerate(in_force):
+            for key, period in (("engaged", one.engaged), ("decided", one.decided)):
+                if period.until < period.start:
+                    what = f"the period ends on {period.until}, before it starts on {period.start}"
+                    self.fault(
+                        "E228", ("in_force", number, key, "until"), what, "Both days are inside: put them in order."
+                    )
+            for other in in_force[:number]:
+                if one.engaged.meets(other.engaged) and one.decided.meets(other.decided):
+                    what = "these families are decided on these days by an entry above, too"
+                    self.fault("E228", ("in_force", number), what, "Let each day stand in one of them.")
+
     def tariff(self, tariff: Tariff) -> None:
-        days = tariff.engaged
-        if days.until < days.start:
-            what = f"the tariff's period ends on {days.until}, before it starts on {days.start}"
-            self.fault("E228", ("tariff", "engaged", "until"), what, "Both days are inside it: put them in order.")
-        if tariff.claimed_until < days.start:
-            what = f"claims end on {tariff.claimed_until}, before the first family can engage on {days.start}"
+        first = min((one.engaged.start for one in self.draft.in_force), default=None)
+        if first is not None and tariff.claimed_until < first:
+            what = f"claims end on {tariff.claimed_until}, before the first family can engage on {first}"
             self.fault("E228", ("tariff", "claimed_until"), what, "Give the last day a claim can be made.")
-        for key in ("attachment_fee", "family_cap"):
-            self.price(tariff, getattr(tariff, key), ("tariff", key))
+        for key in ("attachment_fee", "family_cap", "earned_autonomy"):
+            if (name := getattr(tariff, key)) is not None:
+                self.price(name, first, ("tariff", key))
         for route, name in tariff.routes.items():
             self.route(route, ("tariff", "routes", route))
-            self.price(tariff, name, ("tariff", "routes", route))
+            self.price(name, first, ("tariff", "routes", route))
         for route in sorted(self.draft.declared["routes"] - tariff.routes.keys()):
             what = f"the tariff does not say what route '{route}' pays"
             self.fault("E232", ("tariff", "routes"), what, "Add it; a route that pays nothing has a parameter of £0.")
@@ -379,12 +398,12 @@ class _Checks:
         if tariff.funded_share is not None:
             self.parameter(tariff.funded_share, ("tariff", "funded_share"))
 
-    def price(self, tariff: Tariff, name: str, path: Path) -> None:
+    def price(self, name: str, first: date | None, path: Path) -> None:
         parameter = self.parameter(name, path, "pence")
-        if parameter and parameter.values[0].start > tariff.engaged.start:
-            first = parameter.values[0].start
-            what = f"'{name}' starts on {first}, and families can engage from {tariff.engaged.start}"
-            self.fault("E229", path, what, "Add the value for the days before, or start the tariff's period later.")
+        if parameter and first is not None and parameter.values[0].start > first:
+            starts = parameter.values[0].start
+            what = f"'{name}' starts on {starts}, and families can engage from {first}"
+            self.fault("E229", path, what, "Add the value for the days before, or let families engage later.")
 
 
 _UNIT_WORDS = {
@@ -393,6 +412,8 @@ _UNIT_WORDS = {
     "boolean": "true or false",
     "weeks": "a number of weeks",
     "days": "a number of days",
+    "months": "a number of months",
+    "years": "a number of years",
     "words": "one or more words",
 }
 
@@ -415,4 +436,6 @@ def _reads_after_engagement(measure: Measure) -> str | None:
         return "by_departed"
     if isinstance(measure, WeeksInWork):
         return "out_of_last"
-    return "field" if isinstance(measure, DaysSince) else None
+    if isinstance(measure, NeedsOutstanding):
+        return "needs"
+    return "field" if isinstance(measure, DaysSince | MonthsSince) else None

@@ -32,6 +32,7 @@ from pbr.rulebook.model import (
     DatedValue,
     Every,
     Flag,
+    InForce,
     NearThresholdFlag,
     Pack,
     Parameter,
@@ -74,6 +75,11 @@ _ITEMS: dict[str, TypeAdapter[Any]] = {
     "flags": TypeAdapter(Flag),
 }
 """The sections that hold things by id, and what each thing must be."""
+_WHOLE: dict[str, TypeAdapter[Any]] = {
+    "in_force": TypeAdapter(tuple[InForce, ...]),
+    "tariff": TypeAdapter(Tariff),
+}
+"""The sections that are one thing."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +97,9 @@ class LoadedPack:
     sources: Mapping[str, Marked]
     """Each top-level key's file, with its lines."""
 
-    def rules(self, on: date) -> Rules:
-        """The pack as read on a day. Raises Faults (E214) where a parameter has no value then."""
-        return Rules(self.pack, on, self.digest, lambda name: self.place("parameters", name))
+    def rules(self, on: date, engaged: date | None = None) -> Rules:
+        """The pack as read on a day, for families engaged on one. Raises Faults (E214) where a value is missing."""
+        return Rules(self.pack, on, self.digest, lambda name: self.place("parameters", name), engaged)
 
     def place(self, *path: str | int) -> str:
         """`rules/phase-1/parameters.yaml:17`: where a part of the pack is written."""
@@ -234,8 +240,8 @@ class _Builder:
                     if read is not None:
                         sections[key][name] = read
                     broken |= read is None
-            elif key == "tariff":
-                sections[key] = self._validated(TypeAdapter(Tariff), value, (key,))
+            elif key in _WHOLE:
+                sections[key] = self._validated(_WHOLE[key], value, (key,))
                 broken |= sections[key] is None
             else:
                 sections[key] = value
@@ -245,6 +251,7 @@ class _Builder:
         if len(declared) == len(_ITEMS):
             draft = Draft(
                 **{key: sections[key] for key in _ITEMS},
+                in_force=sections.get("in_force") or (),
                 tariff=sections.get("tariff") if isinstance(self.data.get("tariff"), dict) else None,
                 declared=declared,
                 whole=not broken and not self.faults,
@@ -473,7 +480,9 @@ def _shape(path: marked.Path, value: dict[str, Any]) -> type[Node] | None:
             return MEASURES.get(str(value.get("name")))
         case (*_, "against"):
             return Against
-        case (*_, "engaged"):
+        case ("in_force", _):
+            return InForce
+        case (*_, "engaged" | "decided"):
             return Period
         case _:
             return _EXPRESSIONS.get(str(tag_of(value)))

@@ -4,6 +4,7 @@ A rule names a measure here; the `measures` room reads it off the evidence. A me
 Arguments that are numbers or lists are names of the pack's parameters, so that every value is dated and cited.
 
 `at` and `on` fix the day a measure is read for: the family's engagement date or the decision's as-of date.
+`leaving_out` takes the events, needs or places of some members out of it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 ParameterName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Anchor = Literal["engagement", "as_of"]
 Day = Literal["engagement", "as_of", "day_before_as_of"]
-Unit = Literal["count", "share", "boolean", "weeks", "days", "words"]
+LeftOut = Literal["non_resident_adults"]
+"""Members of 18 or over at engagement who do not live with the family."""
+Unit = Literal["count", "share", "boolean", "weeks", "days", "months", "years", "words"]
 Subject = Literal["family", "member"]
 
 
@@ -38,6 +41,20 @@ class MeasureNode(Node):
     def arguments(self) -> dict[str, object]:
         """The arguments that are set, in the order they are declared."""
         return {k: v for k, v in self if k != "name" and v is not None}
+
+    def parameters(self) -> dict[str, str]:
+        """The arguments that name parameters, with the names."""
+        return {k: str(v) for k, v in self.arguments().items() if k not in PLAIN_ARGUMENTS}
+
+    @property
+    def is_read_at_engagement(self) -> bool:
+        """Whether it speaks of the engagement date or of what came before; its figures are then those of that day."""
+        given = self.arguments()
+        return "engagement" in (given.get("at"), given.get("on")) or "months_before_engagement" in given
+
+
+PLAIN_ARGUMENTS = ("at", "on", "field", "by_departed", "leaving_out")
+"""The arguments that are what they say; every other names a parameter."""
 
 
 class TermMeasure(MeasureNode):
@@ -114,13 +131,17 @@ class WindowMeasure(MeasureNode):
 
 
 class OffendingMeasure(WindowMeasure):
-    """Events by anyone who was a member on the day. `by_departed`: only by those not members at the as-of date."""
+    """Events by anyone who was a member on the day.
+
+    `by_departed`: only by those not members at the as-of date. `leaving_out`: not by those.
+    """
 
     subject: ClassVar[Subject] = "family"
     unit: ClassVar[Unit] = "count"
     sources: ClassVar[tuple[str, ...]] = ("offending",)
     near: ClassVar[str | None] = "incident"
     by_departed: Literal[True] | None = None
+    leaving_out: LeftOut | None = None
 
 
 class AsbIncidents(OffendingMeasure):
@@ -189,6 +210,34 @@ class LongestRunInWork(EmploymentMeasure, WindowMeasure):
     name: Literal["longest_run_in_work"]
 
 
+class InWork(EmploymentMeasure):
+    """Whether a spell of work is open on the day."""
+
+    unit: ClassVar[Unit] = "boolean"
+    name: Literal["in_work"]
+    on: Day
+
+
+class Age(MeasureNode):
+    """The member's age in whole years."""
+
+    subject: ClassVar[Subject] = "member"
+    unit: ClassVar[Unit] = "years"
+    sources: ClassVar[tuple[str, ...]] = ("members",)
+    name: Literal["age"]
+    at: Anchor
+
+
+class Resident(MeasureNode):
+    """Whether the member lives with the family."""
+
+    subject: ClassVar[Subject] = "member"
+    unit: ClassVar[Unit] = "boolean"
+    sources: ClassVar[tuple[str, ...]] = ("members",)
+    name: Literal["resident"]
+    at: Anchor
+
+
 class OpenSocialCare(MeasureNode):
     """Whether a social care spell of one of the kinds is open on the day."""
 
@@ -201,7 +250,10 @@ class OpenSocialCare(MeasureNode):
 
 
 class NeedIdentified(MeasureNode):
-    """Whether a practitioner identified the need on or before the day."""
+    """Whether a practitioner identified the need on or before the day, and before the as-of date.
+
+    `leaving_out`: where it is said whose need it is, not theirs.
+    """
 
     subject: ClassVar[Subject] = "family"
     unit: ClassVar[Unit] = "boolean"
@@ -209,6 +261,64 @@ class NeedIdentified(MeasureNode):
     name: Literal["need_identified"]
     on: Day
     need: ParameterName
+    leaving_out: LeftOut | None = None
+
+
+class NeedsIdentified(MeasureNode):
+    """How many different needs of a list practitioners identified on or before the day, and before the as-of date."""
+
+    subject: ClassVar[Subject] = "family"
+    unit: ClassVar[Unit] = "count"
+    sources: ClassVar[tuple[str, ...]] = ("needs",)
+    name: Literal["needs_identified"]
+    on: Day
+    needs: ParameterName
+    leaving_out: LeftOut | None = None
+
+
+class NeedsOutstanding(MeasureNode):
+    """How many different needs of a list, identified before the as-of date, have no achieved outcome as of that day.
+
+    The latest outcome observed on or after the need was last identified decides: `achieved`, and not relapsed on that
+    day or since. A need of one person is answered by outcomes of that person or of nobody in particular; a need of
+    nobody in particular by all of its outcomes, and whoever has relapsed leaves it outstanding.
+    """
+
+    subject: ClassVar[Subject] = "family"
+    unit: ClassVar[Unit] = "count"
+    sources: ClassVar[tuple[str, ...]] = ("needs", "outcomes")
+    name: Literal["needs_outstanding"]
+    needs: ParameterName
+
+
+class Recorded(MeasureNode):
+    """Whether the family's record has the date, or the lead worker's name, by the day; null where it is empty."""
+
+    subject: ClassVar[Subject] = "family"
+    unit: ClassVar[Unit] = "boolean"
+    sources: ClassVar[tuple[str, ...]] = ()
+    name: Literal["recorded"]
+    field: Literal["closed_on", "assessed_on", "planned_on", "lead_worker"]
+    on: Day
+
+
+class Expecting(MeasureNode):
+    """Whether the family's record says that a child is expected; null where it does not say."""
+
+    subject: ClassVar[Subject] = "family"
+    unit: ClassVar[Unit] = "boolean"
+    sources: ClassVar[tuple[str, ...]] = ()
+    name: Literal["expecting"]
+
+
+class MonthsSince(MeasureNode):
+    """Whole calendar months from a date of the family's record to the as-of date; null where it has none before."""
+
+    subject: ClassVar[Subject] = "family"
+    unit: ClassVar[Unit] = "months"
+    sources: ClassVar[tuple[str, ...]] = ()
+    name: Literal["months_since"]
+    field: Literal["closed_on", "assessed_on", "planned_on"]
 
 
 class DaysSince(MeasureNode):
@@ -243,8 +353,16 @@ Measure = Annotated[
     | ProvisionStarts
     | WeeksInWork
     | LongestRunInWork
+    | InWork
+    | Age
+    | Resident
     | OpenSocialCare
     | NeedIdentified
+    | NeedsIdentified
+    | NeedsOutstanding
+    | Recorded
+    | Expecting
+    | MonthsSince
     | DaysSince,
     Field(discriminator="name"),
 ]

@@ -11,11 +11,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from pbr.rulebook.measures import Anchor, Measure, Node, OffendingMeasure, ParameterName
+from pbr.rulebook.measures import Anchor, LeftOut, Measure, Node, OffendingMeasure, ParameterName
 from pbr.values import Share
 
 Standing = Literal["verified", "derived", "local", "unverified"]
-ParameterUnit = Literal["count", "share", "months", "terms", "weeks", "days", "pence", "codes", "need"]
+ParameterUnit = Literal["count", "share", "months", "terms", "weeks", "days", "years", "pence", "codes", "need"]
 Comparator = Literal["at_least", "more_than", "at_most", "less_than", "is_one_of", "is"]
 ParameterValue = int | Share | tuple[str, ...] | str
 
@@ -141,10 +141,11 @@ class Quantified(Node):
     at: Anchor
     last_terms: ParameterName | None = None
     """For school-age children: of school age in one of the last n terms completed before that day."""
+    leaving_out: LeftOut | None = None
     that: Expression
 
 
-SubjectKind = Literal["child", "adult", "school_age_child"]
+SubjectKind = Literal["child", "adult", "school_age_child", "member"]
 
 
 class Every(Quantified):
@@ -160,9 +161,13 @@ class Some(Quantified):
 
 
 class CriterionRef(Node):
-    """The verdict of another criterion of the pack, for the family."""
+    """The verdict of another criterion of the pack, for the family.
+
+    `leaving_out`: judged again as if those members and what is known of them were not there.
+    """
 
     criterion: str
+    leaving_out: LeftOut | None = None
 
 
 _TAGS = ("all_of", "any_of", "when", "every", "some", "criterion", "of", "reduced_by", "measure")
@@ -260,14 +265,33 @@ class Period(Node):
     start: date = Field(alias="from")
     until: date
 
+    def __contains__(self, day: date) -> bool:
+        return self.start <= day <= self.until
+
+    def meets(self, other: Period) -> bool:
+        """Whether some day is in both."""
+        return self.start <= other.until and other.start <= self.until
+
+
+class InForce(Node):
+    """Whom a pack decides, and when: families engaged in one period, on as-of dates in another.
+
+    Where a family engaged under one framework and is decided under the next, this is what says by which.
+    """
+
+    engaged: Period
+    decided: Period
+    citation: Annotated[str, Field(min_length=1)]
+    standing: Standing
+
 
 class Tariff(Node):
     """What a route pays, in whole pence, by the day the family engaged (parameters are read on that day)."""
 
     citation: Annotated[str, Field(min_length=1)]
-    engaged: Period
     claimed_until: date
-    attachment_fee: ParameterName
+    attachment_fee: ParameterName | None = None
+    """Paid when a family joins; a framework that paid authorities a fixed sum instead has none."""
     family_cap: ParameterName
     """The most a family earns in all, attachment fee included; a later route pays the difference."""
     routes: dict[str, ParameterName]
@@ -275,6 +299,8 @@ class Tariff(Node):
     """A route that is paid alone where it is claimed together with any of those it lists."""
     funded_share: ParameterName | None = None
     """The share of the families agreed with the authority that is paid for."""
+    earned_autonomy: ParameterName | None = None
+    """What any route pays where the authority has Earned Autonomy: it was paid in advance."""
 
 
 class Pack(Node):
@@ -283,6 +309,7 @@ class Pack(Node):
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     title: Annotated[str, Field(min_length=1)]
     citation: Annotated[str, Field(min_length=1)]
+    in_force: Annotated[tuple[InForce, ...], Field(min_length=1)]
     parameters: dict[ParameterName, Parameter]
     eligibility: dict[str, Criterion]
     """The criteria that let a family onto the programme; the last, `eligible`, is the overall one."""

@@ -1,18 +1,21 @@
-"""A pack as read on one day: every parameter resolved to its value then, and what the engines need to know of it.
+"""A pack as read for one decision: every parameter resolved to its value, and what the engines need to know of it.
 
-In: a checked `Pack` and the as-of date. Out: `Rules`, which engines, measures and claims read; a day before a
-parameter's first value is a fault (E214). The tariff is read on each family's engagement date instead.
+In: a checked `Pack`, the as-of date, and the engagement date it is read for. Out: `Rules`, which engines, measures and
+claims read; a day before a parameter's first value is a fault (E214). What speaks of the engagement date is read with
+the figures of that day, everything else with those of the as-of date. The tariff is read on each family's engagement
+date instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import Any
 
 from pbr.errors import Fault, Faults
-from pbr.rulebook.measures import Measure, MeasureNode
+from pbr.rulebook.measures import PLAIN_ARGUMENTS, LeftOut, Measure
 from pbr.rulebook.model import (
     AllOf,
     AnyOf,
@@ -23,9 +26,11 @@ from pbr.rulebook.model import (
     DatedValue,
     Every,
     Expression,
+    Flag,
     Pack,
     ReducedBy,
     Some,
+    Tariff,
     Test,
     When,
 )
@@ -34,33 +39,46 @@ from pbr.values import Share
 
 @dataclass(frozen=True)
 class Role:
-    """Who is a subject: members on a day who are children, adults, or children of school age in the last n terms."""
+    """Who is a subject: members on a day, whoever they are or children, adults, children of school age in n terms."""
 
     kind: str
     at: str
     last_terms: int | None = None
+    leaving_out: LeftOut | None = None
 
     @property
     def key(self) -> str:
         """`school_age_child(last_terms: 3, at: engagement)`: the role's column among the facts."""
         terms = "" if self.last_terms is None else f"last_terms: {self.last_terms}, "
-        return f"{self.kind}({terms}at: {self.at})"
+        left_out = "" if self.leaving_out is None else f", leaving_out: {self.leaving_out}"
+        return f"{self.kind}({terms}at: {self.at}{left_out})"
 
 
 class Rules:
-    """A pack on one day. `digest` is the pack's; `values` has each parameter's value on the day.
+    """A pack as read on one as-of date, for families engaged on one day or on any with the same figures.
 
-    `place` says where a parameter is written, for faults.
+    `pack` is the pack as engines read it: figures of the engagement date that differ from those of the as-of date are
+    parameters of their own, and criteria that leave members out are written out. `written` is the pack as its authors
+    wrote it. `digest` is the pack's; `values` has each parameter's value. `place` says where one is written, for
+    faults. A family that engaged before a parameter's first day is read with its first value. Without `engaged`,
+    everything is read on the as-of date.
     """
 
-    def __init__(self, pack: Pack, on: date, digest: str, place: Callable[[str], str] | None = None) -> None:
-        self.pack = pack
+    def __init__(
+        self,
+        pack: Pack,
+        on: date,
+        digest: str,
+        place: Callable[[str], str] | None = None,
+        engaged: date | None = None,
+    ) -> None:
+        self.written = pack
         self.on = on
         self.digest = digest
         faults = []
         self.values: dict[str, DatedValue] = {}
         for name, parameter in pack.parameters.items():
-            if name in self._tariff_parameters:
+            if name in _tariff_parameters(pack.tariff):
                 continue
             if dated := value_on(pack, name, on):
                 self.values[name] = dated
@@ -76,11 +94,25 @@ class Rules:
                 )
         if faults:
             raise Faults(faults)
+        self.pack = self._as_read(engaged)
 
-    @cached_property
-    def _tariff_parameters(self) -> frozenset[str]:
-        tariff = self.pack.tariff
-        return frozenset({tariff.attachment_fee, tariff.family_cap, *tariff.routes.values()})
+    def _as_read(self, engaged: date | None) -> Pack:
+        """The pack with what it leaves out written out, and with a name for each figure of the engagement date."""
+        pack = _rewritten(self.written, lambda test, _: _written_out(test, None, self.written))
+        if engaged is None:
+            return pack
+        then = {name: value_on(pack, name, engaged) or pack.parameters[name].values[0] for name in self.values}
+        names = {name: f"{name}@engagement" for name in then if then[name] != self.values[name]}
+        if not names:
+            return pack
+        self.values |= {alias: then[name] for name, alias in names.items()}
+
+        def name_of(name: str) -> str:
+            return names.get(name, name)
+
+        pack = _rewritten(pack, lambda test, section: _at_engagement(test, section == "eligibility", name_of))
+        aliases = {alias: pack.parameters[name] for name, alias in names.items()}
+        return pack.model_copy(update={"parameters": {**pack.parameters, **aliases}})
 
     def number(self, name: str) -> int:
         """A parameter that is a whole number."""
@@ -99,7 +131,7 @@ class Rules:
         value = self.values[name].value
         return value if isinstance(value, tuple) else (str(value),)
 
-    def is_unverified(self, node: Test | ReducedBy | Every | Some | AtLeast) -> bool:
+    def is_unverified(self, node: Expression) -> bool:
         """Whether any parameter that the node itself reads is `unverified`."""
         return any(self.values[name].standing == "unverified" for name in own_parameters(node))
 
@@ -109,10 +141,8 @@ class Rules:
         return f"{measure.name}({arguments})"
 
     def _written(self, argument: str, given: object) -> str:
-        if argument in ("at", "on", "field"):
-            return str(given)
-        if given is True:
-            return "true"
+        if argument in PLAIN_ARGUMENTS:
+            return "true" if given is True else str(given)
         value = self.values[str(given)].value
         return " ".join(sorted(value)) if isinstance(value, tuple) else str(value)
 
@@ -143,7 +173,8 @@ class Rules:
 
     def role(self, node: Every | Some) -> Role:
         kind = node.every if isinstance(node, Every) else node.some
-        return Role(kind, node.at, None if node.last_terms is None else self.number(node.last_terms))
+        terms = None if node.last_terms is None else self.number(node.last_terms)
+        return Role(kind, node.at, terms, node.leaving_out)
 
     def expressions(self) -> Iterator[Expression]:
         """The whole expression of every criterion, route and condition of a flag, in the pack's order."""
@@ -192,7 +223,11 @@ def parts(node: Expression) -> tuple[Expression, ...]:
 
 def criterion_of(node: CriterionRef, rules: Rules) -> Criterion:
     """The criterion that a node refers to: a result or, failing that, one of eligibility."""
-    return rules.pack.results.get(node.criterion) or rules.pack.eligibility[node.criterion]
+    return _criterion(node.criterion, rules.pack)
+
+
+def _criterion(name: str, pack: Pack) -> Criterion:
+    return pack.results.get(name) or pack.eligibility[name]
 
 
 def walk(node: Expression) -> Iterator[Expression]:
@@ -207,9 +242,9 @@ def own_parameters(node: Expression) -> tuple[str, ...]:
     match node:
         case Test():
             _, limit = node.comparison
-            return (*_parameters_of(node.measure), *([limit] if isinstance(limit, str) else []))
+            return (*node.measure.parameters().values(), *([limit] if isinstance(limit, str) else []))
         case ReducedBy():
-            return (*_parameters_of(node.measure), node.against.months_before_engagement, node.reduced_by)
+            return (*node.measure.parameters().values(), node.against.months_before_engagement, node.reduced_by)
         case AtLeast():
             return (node.at_least,)
         case Every() | Some():
@@ -218,6 +253,114 @@ def own_parameters(node: Expression) -> tuple[str, ...]:
             return ()
 
 
-def _parameters_of(measure: MeasureNode) -> tuple[str, ...]:
-    fixed = ("at", "on", "field")
-    return tuple(str(v) for k, v in measure.arguments().items() if k not in fixed and v is not True)
+def turning_days(pack: Pack) -> tuple[date, ...]:
+    """The days, in order, on which a figure changes that families are read with as of their engagement."""
+    read: set[str] = set()
+
+    def note(name: str) -> str:
+        read.add(name)
+        return name
+
+    for test, section in _tests(pack):
+        _at_engagement(test, section == "eligibility", note)
+    return tuple(sorted({dated.start for name in read for dated in pack.parameters[name].values[1:]}))
+
+
+def _tariff_parameters(tariff: Tariff) -> frozenset[str]:
+    named = (tariff.attachment_fee, tariff.family_cap, tariff.earned_autonomy, *tariff.routes.values())
+    return frozenset(name for name in named if name is not None)
+
+
+# ------------------------------------------------------------------------------------------------------- rewriting
+
+Rewrite = Callable[[Expression, str], Expression]
+"""What becomes of a whole test, and of the section that it stands in."""
+
+
+def _tests(pack: Pack) -> Iterator[tuple[Expression, str]]:
+    for section in ("eligibility", "results", "routes"):
+        criteria: Mapping[str, Criterion] = getattr(pack, section)
+        yield from ((criterion.test, section) for criterion in criteria.values())
+    for flag in pack.flags.values():
+        if isinstance(flag, ConditionFlag):
+            yield from ((test, "flags") for test in (flag.when, flag.unless) if test is not None)
+
+
+def _rewritten(pack: Pack, rewrite: Rewrite) -> Pack:
+    """The pack with every test rewritten."""
+
+    def criteria(section: str) -> dict[str, Criterion]:
+        given: Mapping[str, Criterion] = getattr(pack, section)
+        return {name: one.model_copy(update={"test": rewrite(one.test, section)}) for name, one in given.items()}
+
+    def flag(one: Flag) -> Flag:
+        if not isinstance(one, ConditionFlag):
+            return one
+        tests = {key: test for key, test in (("when", one.when), ("unless", one.unless)) if test is not None}
+        return one.model_copy(update={key: rewrite(test, "flags") for key, test in tests.items()})
+
+    sections = {section: criteria(section) for section in ("eligibility", "results", "routes")}
+    flags = {name: flag(one) for name, one in pack.flags.items()}
+    return pack.model_copy(update={**sections, "flags": flags})
+
+
+def _with_parts(node: Expression, change: Callable[[Expression], Expression], **own: Any) -> Expression:
+    """A node with its parts changed, and with keys of its own."""
+    match node:
+        case AllOf():
+            own["all_of"] = tuple(map(change, node.all_of))
+        case AnyOf():
+            own["any_of"] = tuple(map(change, node.any_of))
+        case AtLeast():
+            own["of"] = tuple(map(change, node.of))
+        case When():
+            own |= {"when": change(node.when), "then": change(node.then)}
+        case Every() | Some():
+            own["that"] = change(node.that)
+        case Test() | ReducedBy() | CriterionRef():
+            pass
+    return node.model_copy(update=own) if own else node
+
+
+def _written_out(node: Expression, left_out: LeftOut | None, pack: Pack) -> Expression:
+    """A test with every criterion that leaves members out written out, as it is read without them."""
+
+    def inner(part: Expression) -> Expression:
+        return _written_out(part, left_out, pack)
+
+    match node:
+        case CriterionRef() if (who := node.leaving_out or left_out) is not None:
+            return _written_out(_criterion(node.criterion, pack).test, who, pack)
+        case Test() | ReducedBy() if left_out is not None and "leaving_out" in type(node.measure).model_fields:
+            return node.model_copy(update={"measure": node.measure.model_copy(update={"leaving_out": left_out})})
+        case Every() | Some() if left_out is not None:
+            return _with_parts(node, inner, leaving_out=left_out)
+        case _:
+            return _with_parts(node, inner)
+
+
+def _at_engagement(node: Expression, is_early: bool, name_of: Callable[[str], str]) -> Expression:
+    """A test whose figures of the engagement date have the names for them. `is_early`: what counts its parts is, too.
+
+    A measure of the engagement date or of what came before it, its limit, and the terms that make its subjects
+    school-age children are read with the figures of that day; a fall from a baseline is a result, and is not.
+    """
+
+    def own(*keys: str) -> dict[str, Any]:
+        given = {key: getattr(node, key) for key in keys}
+        return {key: name_of(name) for key, name in given.items() if isinstance(name, str)}
+
+    def inner(part: Expression) -> Expression:
+        return _at_engagement(part, is_early, name_of)
+
+    match node:
+        case Test() if node.measure.is_read_at_engagement:
+            arguments = {key: name_of(name) for key, name in node.measure.parameters().items()}
+            limit = own("at_least", "more_than", "at_most", "less_than", "is_one_of")
+            return node.model_copy(update={"measure": node.measure.model_copy(update=arguments), **limit})
+        case AtLeast() if is_early:
+            return _with_parts(node, inner, **own("at_least"))
+        case Every() | Some() if node.at == "engagement":
+            return _with_parts(node, inner, **own("last_terms"))
+        case _:
+            return _with_parts(node, inner)

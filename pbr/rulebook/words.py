@@ -13,18 +13,27 @@ from typing import assert_never
 from pbr.rulebook.measures import (
     Absence,
     AdultOffences,
+    Age,
     AsbIncidents,
     DaysSince,
     Enrolment,
+    Expecting,
+    InWork,
+    LeftOut,
     LongestRunInWork,
     Measure,
     MinorOffences,
+    MonthsSince,
     NeedIdentified,
+    NeedsIdentified,
+    NeedsOutstanding,
     OnProvision,
     OpenSocialCare,
     OutOfWorkBenefit,
     PermanentExclusions,
     ProvisionStarts,
+    Recorded,
+    Resident,
     SchoolAge,
     Suspensions,
     TermMeasure,
@@ -60,7 +69,9 @@ _FIELDS = {
     "assessed_on": "the whole-family assessment",
     "planned_on": "the action plan",
     "outcome_observed_on": "the latest outcome observed",
+    "lead_worker": "a lead worker",
 }
+_LEFT_OUT = {"non_resident_adults": "leaving out adults who do not live with the family"}
 _REASONS = {
     "not_covered": "the evidence does not cover all of the time it is about",
     "no_record": "a term of school age has no attendance record",
@@ -105,7 +116,7 @@ def heading(node: Expression, rules: Rules) -> str:
             share, months = limit(node.reduced_by, rules), rules.number(node.against.months_before_engagement)
             return f"{measure(node.measure, rules)} is down by at least {share} from {_before_engagement(months)}"
         case CriterionRef():
-            return f"“{criterion_of(node, rules).title}” is met"
+            return f"“{criterion_of(node, rules).title}” is met{_left_out(node.leaving_out)}"
         case _:
             assert_never(node)
 
@@ -154,8 +165,26 @@ def measure(measure: Measure, rules: Rules) -> str:
             return f"the longest unbroken run in work {_window(measure, rules)}"
         case OpenSocialCare():
             return f"a social care case ({_codes(measure.kinds, rules)}) open on {_DAYS[measure.on]}"
+        case InWork():
+            return f"a spell of work open on {_DAYS[measure.on]}"
+        case Age():
+            return f"age on {_DAYS[measure.at]}"
+        case Resident():
+            return f"living with the family on {_DAYS[measure.at]}"
         case NeedIdentified():
-            return f"the need “{_codes(measure.need, rules)}”, identified on or before {_DAYS[measure.on]}"
+            need, day = _codes(measure.need, rules), _DAYS[measure.on]
+            return f"the need “{need}”, identified on or before {day}{_left_out(measure.leaving_out)}"
+        case NeedsIdentified():
+            needs, day = _codes(measure.needs, rules), _DAYS[measure.on]
+            return f"the number of needs ({needs}) identified on or before {day}{_left_out(measure.leaving_out)}"
+        case NeedsOutstanding():
+            return f"the number of needs ({_codes(measure.needs, rules)}) without an achieved outcome"
+        case Recorded():
+            return f"{_FIELDS[measure.field]} recorded by {_DAYS[measure.on]}"
+        case Expecting():
+            return "a child expected"
+        case MonthsSince():
+            return f"whole months since {_FIELDS[measure.field]}"
         case DaysSince():
             need = f" for “{_codes(measure.need, rules)}”" if measure.need else ""
             return f"the time since {_FIELDS[measure.field]}{need}"
@@ -192,7 +221,7 @@ def value(measure: Measure, written: str) -> str:
             return ""
         case "share":
             return _share(Share.parse(written))
-        case "weeks" | "days":
+        case "weeks" | "days" | "months" | "years":
             return _number(int(written), measure.unit.removesuffix("s"))
         case "boolean":
             return "yes" if written == "true" else "no"
@@ -228,9 +257,18 @@ def _truth(asked: Measure, wanted: bool, rules: Rules) -> str:
         case OutOfWorkBenefit() | OnProvision() | OpenSocialCare():
             article, noun = measure(asked, rules).replace(" open on ", " is open on ").split(" ", 1)
             return f"{article if wanted else 'no'} {noun}"
+        case InWork():
+            return f"{'a' if wanted else 'no'} spell of work is open on {_DAYS[asked.on]}"
+        case Resident():
+            return f"{'living' if wanted else 'not living'} with the family on {_DAYS[asked.at]}"
         case NeedIdentified():
             need, day = _codes(asked.need, rules), _DAYS[asked.on]
-            return f"the need “{need}” was {'' if wanted else 'not '}identified on or before {day}"
+            said = f"the need “{need}” was {'' if wanted else 'not '}identified on or before {day}"
+            return said + _left_out(asked.leaving_out)
+        case Recorded():
+            return f"{_FIELDS[asked.field]} is {'' if wanted else 'not '}recorded by {_DAYS[asked.on]}"
+        case Expecting():
+            return f"{'a' if wanted else 'no'} child is expected"
         case _:
             raise AssertionError(f"{asked.name} is not true or false")
 
@@ -253,7 +291,12 @@ def _nested(node: Expression, rules: Rules) -> str:
 def _subjects(node: Every | Some) -> str:
     quantity, kind = ("every", node.every) if isinstance(node, Every) else ("some", node.some)
     who = "school-age child" if kind == "school_age_child" else kind
-    return f"{quantity} {who}" + (" at engagement" if node.at == "engagement" else "")
+    when = " at engagement" if node.at == "engagement" else ""
+    return f"{quantity} {who}{when}{_left_out(node.leaving_out)}"
+
+
+def _left_out(who: LeftOut | None) -> str:
+    return f", {_LEFT_OUT[who]}" if who else ""
 
 
 def _terms(measure: TermMeasure, rules: Rules) -> str:
@@ -275,9 +318,8 @@ def _before_engagement(months: int) -> str:
 
 
 def _leavers(measure: AsbIncidents | MinorOffences | AdultOffences) -> str:
-    if not measure.by_departed:
-        return ""
-    return " by members who have since left" if isinstance(measure, AsbIncidents) else " who have since left"
+    departed = " by members who have since left" if isinstance(measure, AsbIncidents) else " who have since left"
+    return (departed if measure.by_departed else "") + _left_out(measure.leaving_out)
 
 
 def _codes(name: str, rules: Rules) -> str:
