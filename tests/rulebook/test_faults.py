@@ -18,6 +18,7 @@ from pbr.rulebook.load import packs_folder
 from tests.rulebook.packs import as_yaml, copy_of_phase_1, faults_of, line_of, put
 
 P, E, R, T, F = "parameters.yaml", "eligibility.yaml", "results.yaml", "tariff.yaml", "flags.yaml"
+K = "pack.yaml"
 
 
 class Slip(NamedTuple):
@@ -33,7 +34,7 @@ class Slip(NamedTuple):
 
 
 SLIPS = {
-    "not YAML": Slip(T, "until: 2015-03-31}", "until: 2015-03-31", "E202", "claimed_until", "not YAML"),
+    "not YAML": Slip(K, "until: 2015-03-31}", "until: 2015-03-31", "E202", "decided:", "not YAML"),
     "an anchor": Slip(
         T, "family_cap: family_cap", "family_cap: &cap family_cap", "E202", "&cap", "anchors, aliases and tags"
     ),
@@ -48,7 +49,7 @@ SLIPS = {
         E, "        is: true", "        is: yes", "E204", "is: yes", "might be a word or a truth"
     ),
     "a day that is none": Slip(
-        T, "until: 2015-03-31", "until: 2015-02-29", "E204", "2015-02-29", "no day of the calendar"
+        K, "until: 2015-03-31", "until: 2015-02-29", "E204", "2015-02-29", "no day of the calendar"
     ),
     "a key without a value": Slip(
         T, "  family_cap: family_cap", "  family_cap:", "E204", "family_cap:", "a value is empty"
@@ -370,7 +371,19 @@ SLIPS = {
         R,
     ),
     "a period that ends first": Slip(
-        T, "until: 2015-03-31", "until: 2012-03-31", "E228", "engaged:", "before it starts"
+        K, "until: 2015-03-31", "until: 2012-03-31", "E228", "engaged:", "before it starts on 2012-04-01"
+    ),
+    "decisions that end first": Slip(
+        K, "until: 2015-05-31", "until: 2012-03-31", "E228", "decided:", "the period ends on 2012-03-31"
+    ),
+    "families in force twice": Slip(
+        K,
+        "in_force:\n",
+        "in_force:\n  - engaged: {from: 2014-01-01, until: 2016-01-01}\n"
+        "    decided: {from: 2015-05-31, until: 2016-01-01}\n    standing: local\n    citation: c\n",
+        "E228",
+        "  - engaged: {from: 2012-04-01",
+        "decided on these days by an entry above, too",
     ),
     "claims that end first": Slip(
         T, "claimed_until: 2015", "claimed_until: 2011", "E228", "claimed_until", "claims end on 2011-05-31"
@@ -381,7 +394,7 @@ SLIPS = {
         "from: 2012-04-02\n        value: £4,000",
         "E229",
         "family_cap:",
-        "starts on 2012-04-02",
+        "starts on 2012-04-02, and families can engage from 2012-04-01",
         T,
     ),
     "an enrolment that no record has": Slip(
@@ -427,7 +440,7 @@ def test_faults_of_the_text_of_several_files_are_reported_together(tmp_path: Pat
     folder = copy_of_phase_1(tmp_path)
     put(folder / P, "value: 15%", "value: 0.15")
     put(folder / E, "        is: true", "        is: on")
-    put(folder / T, "until: 2015-03-31}", "until: 2015-03-31")
+    put(folder / K, "until: 2015-03-31}", "until: 2015-03-31")
     assert sorted(fault.code for fault in faults_of(folder)) == ["E202", "E204", "E204"]
 
 
@@ -449,7 +462,7 @@ def test_a_section_that_is_missing_is_one_fault(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", ["3", "[a]", "text", "{}", "true"])
 def test_a_section_or_item_of_the_wrong_shape_is_a_fault_and_no_traceback(value: str, tmp_path: Path) -> None:
     for file, old in (
-        (T, "  engaged: {from: 2012-04-01, until: 2015-03-31}"),
+        (K, "    decided: {from: 2012-04-01, until: 2015-05-31}"),
         (R, "      measure: {name: asb_incidents, last_months: asb_result_months}"),
     ):
         folder = copy_of_phase_1(tmp_path / f"{file}")

@@ -38,7 +38,9 @@ def test_the_tariff_of_each_year_of_engagement(
 
 def test_families_engage_in_three_years_and_the_last_claims_are_of_may_2015(phase_1: LoadedPack) -> None:
     tariff = phase_1.pack.tariff
-    assert (tariff.engaged.start, tariff.engaged.until) == (date(2012, 4, 1), date(2015, 3, 31))
+    (whom,) = phase_1.pack.in_force
+    assert (whom.engaged.start, whom.engaged.until) == (date(2012, 4, 1), date(2015, 3, 31))
+    assert (whom.decided.start, whom.decided.until) == (date(2012, 4, 1), date(2015, 5, 31))
     assert tariff.claimed_until == date(2015, 5, 31)
     assert tariff.instead_of == {"continuous_employment": ("crime_asb_education", "progress_to_work")}
     assert value_on(phase_1.pack, "attachment_fee", date(2012, 3, 31)) is None

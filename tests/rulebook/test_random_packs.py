@@ -132,13 +132,20 @@ def packs(draw: st.DrawFn) -> dict[str, Any]:
         "id": "random",
         "title": draw(TEXT),
         "citation": draw(TEXT),
+        "in_force": [
+            {
+                "engaged": {"from": date(2013, 1, 1), "until": date(2014, 1, 1)},
+                "decided": {"from": date(2013, 1, 1), "until": date(2015, 1, 1)},
+                "citation": draw(TEXT),
+                "standing": draw(standings),
+            }
+        ],
         "eligibility": eligibility,
         "results": results,
         "routes": routes,
         "flags": {"shaky": {"title": draw(TEXT), "citation": draw(TEXT), "kind": "unverified_rule"}},
         "tariff": {
             "citation": draw(TEXT),
-            "engaged": {"from": date(2013, 1, 1), "until": date(2014, 1, 1)},
             "claimed_until": date(2015, 1, 1),
             "attachment_fee": "fee",
             "family_cap": "cap",
