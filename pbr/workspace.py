@@ -108,7 +108,10 @@ class Authority(Settings):
 
 
 class Rules(Settings):
-    """Which rule pack: a name in `rules/`, or a path. `overlay`: a file with the council's own values over it."""
+    """Which rule pack: its id, the path of its folder, or `in-force` for the one in force for each family.
+
+    `overlay`: a file with the council's own values over it.
+    """
 
     pack: Text
     overlay: Text | None = None
@@ -202,9 +205,13 @@ class ClaimWindow(Settings):
 
 
 class ClaimSettings(Settings):
-    """`families_agreed`: how many families the authority agreed to work with, from which its allocation follows."""
+    """`families_agreed`: how many families the authority agreed to work with, from which its allocation follows.
+
+    `earned_autonomy_from`: the first day on which the authority has Earned Autonomy, and so is paid in advance.
+    """
 
     families_agreed: Annotated[int, Field(ge=0, strict=True)] | None = None
+    earned_autonomy_from: Day | None = None
     windows: tuple[ClaimWindow, ...] = ()
 
     @model_validator(mode="after")

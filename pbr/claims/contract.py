@@ -210,6 +210,10 @@ class Run(Record):
     window_open: bool | None = Field(description="Whether the window was open; null where the workspace gives none.")
     families_agreed: Count | None = Field(description="From which the allocation follows.")
     families_live: Count = Field(description="Families with live claim lines before this batch.")
+    earned_autonomy: bool = Field(
+        default=False,
+        description="Whether the authority was paid in advance: results are recorded, and pay nothing more.",
+    )
     families_not_decided: Count = Field(default=0, description="Families engaged on or after the as-of date.")
     families_quarantined: Count = Field(default=0, description="Families whose own row is in quarantine.")
     warnings: tuple[Text, ...] = Field(default=(), description="What the run could live with and a person should know.")

@@ -30,6 +30,8 @@ class Circumstances:
     families_agreed: int | None
     families_live: int
     """Families that have a live line already: they use up allocation."""
+    earned_autonomy: bool = False
+    """Whether the authority was paid in advance: results are recorded, and pay what the tariff says for that."""
     families_quarantined: int = 0
     """Families whose own row is in quarantine: nothing can be decided of them."""
 
@@ -145,7 +147,7 @@ def _lines(
             .then(pl.lit(f"paid_by_{instead}"))
             .otherwise("reason")
         )
-    lines = _priced(lines, pack)
+    lines = _priced(lines, pack, of)
     lines = _held(lines, pack)
     return _within_allocation(lines, pack, rules, of)
 
@@ -164,26 +166,34 @@ def _with_history(lines: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:
         .with_columns(
             pl.col("earned_pence").fill_null(0), pl.col("own_lines").fill_null([]), pl.col("other_lines").fill_null([])
         )
+        .with_columns(is_new=~pl.col("family_id").is_in(own["family_id"].implode()))
     )
 
 
-def _priced(lines: pl.DataFrame, pack: Pack) -> pl.DataFrame:
-    """`amount_pence`: the route's fee, or what is left under the family's cap; routes are taken in the pack's order."""
-    fees = pl.coalesce(
-        [pl.when(pl.col("route") == route).then(fee(pack, name)) for route, name in pack.tariff.routes.items()]
-    )
+def _priced(lines: pl.DataFrame, pack: Pack, of: Circumstances) -> pl.DataFrame:
+    """`amount_pence`: the route's fee, or what is left under the family's cap; routes are taken in the pack's order.
+
+    Where the authority has Earned Autonomy a family's result is recorded once, at what the tariff says for that.
+    """
+    tariff = pack.tariff
+    in_advance = tariff.earned_autonomy if of.earned_autonomy else None
+    names = {route: in_advance or name for route, name in tariff.routes.items()}
+    fees = pl.coalesce([pl.when(pl.col("route") == route).then(fee(pack, name)) for route, name in names.items()])
     due = pl.when(pl.col("reason").is_null()).then(fees).otherwise(0)
     left = left_for_family(pack) - pl.col("earned_pence")
     up_to_here = pl.col("due").cum_sum().over("family_id")
     amount = pl.min_horizontal(up_to_here, "left") - pl.min_horizontal(up_to_here - pl.col("due"), "left")
+    is_due = pl.col("reason").is_null()
+    unpaid = [
+        (pl.lit(in_advance is not None) & ~pl.col("is_new"), "family_recorded_before"),
+        (pl.lit(in_advance is None) & (pl.col("due") == 0), "route_pays_nothing"),
+        (pl.lit(in_advance is None) & (pl.col("amount_pence") <= 0), "nothing_left_under_the_cap"),
+    ]
+    reasons = [pl.when(is_due & test).then(pl.lit(reason)) for test, reason in unpaid]
     return (
         lines.with_columns(due=due, left=left)
         .with_columns(amount_pence=amount)
-        .with_columns(
-            reason=pl.when(pl.col("reason").is_null() & (pl.col("amount_pence") <= 0))
-            .then(pl.lit("nothing_left_under_the_cap"))
-            .otherwise("reason")
-        )
+        .with_columns(reason=pl.coalesce("reason", *reasons))
         .with_columns(outcome=pl.when(pl.col("reason").is_null()).then(pl.lit("kept")).otherwise(pl.lit("dropped")))
     )
 
@@ -221,13 +231,12 @@ def _held(lines: pl.DataFrame, pack: Pack) -> pl.DataFrame:
 def _within_allocation(lines: pl.DataFrame, pack: Pack, rules: Rules, of: Circumstances) -> pl.DataFrame:
     """Families beyond the allocation fall out: those engaged last, then by id."""
     share = pack.tariff.funded_share
-    funded = rules.share(share) if share is not None else None
-    most = funded_families(pack, of.families_agreed, (funded.numerator, funded.denominator) if funded else None)
+    most = funded_families(of.families_agreed, None if share is None else rules.share(share))
     if most is None:
         return lines
     room = max(0, most - of.families_live)
     new = (
-        lines.filter((pl.col("outcome") == "kept") & (pl.col("earned_pence") == 0))
+        lines.filter((pl.col("outcome") == "kept") & pl.col("is_new"))
         .select("family_id", "engaged_on")
         .unique()
         .sort("engaged_on", "family_id")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from pbr.rulebook.model import Pack
+from pbr.values import Share
 
 ENGAGED = pl.col("engaged_on")
 
@@ -21,6 +22,8 @@ def left_for_family(pack: Pack) -> pl.Expr:
     return fee(pack, pack.tariff.family_cap) - (pl.lit(0) if attachment is None else fee(pack, attachment))
 
 
-def funded_families(pack: Pack, agreed: int | None, share: tuple[int, int] | None) -> int | None:
-    """How many families are paid for at all: a share of those agreed, rounded down; None where nothing was agreed."""
-    return None if agreed is None or share is None else agreed * share[0] // share[1]
+def funded_families(agreed: int | None, share: Share | None) -> int | None:
+    """How many families are paid for at all: those agreed, or a share of them, rounded down; None where none were."""
+    if agreed is None or share is None:
+        return agreed
+    return agreed * share.numerator // share.denominator

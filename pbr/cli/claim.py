@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 import click
 import polars as pl
 
-from pbr.cli.console import HABITS, date_option, format_options, progress, say, show, workspace_argument
+from pbr.cli.console import HABITS, date_option, format_options, pack_option, progress, say, show, workspace_argument
 from pbr.jobs.batches import submit as submit_batch
 from pbr.jobs.batches import withdraw as withdraw_batch
 from pbr.jobs.prepare import Preparation, warnings
 from pbr.jobs.prepare import prepare as prepare_batch
+from pbr.rulebook.load import load_pack
 from pbr.values import pounds
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -48,9 +49,12 @@ def claim() -> None:
 @date_option("--as-of", required=True, help="The day to decide for; nothing dated on or after it counts.")
 @click.option("--window", required=True, metavar="ID", help="The claim window, such as 2014-10.")
 @date_option("--claim-date", help="The day the batch is claimed; the as-of date unless given.")
+@pack_option
 @by_option
 @format_options
-def prepare(workspace: Path, as_of: date, window: str, claim_date: date | None, by: str, form: str) -> None:
+def prepare(
+    workspace: Path, as_of: date, window: str, claim_date: date | None, pack: str | None, by: str, form: str
+) -> None:
     """Prepare a batch from WORKSPACE: decide, select, price, and write the bundle and its ledger entry.
 
     Every family that is claimed is decided by two engines. The same command again makes the same bundle.
@@ -59,8 +63,11 @@ def prepare(workspace: Path, as_of: date, window: str, claim_date: date | None, 
     Example:  pbr claim prepare demo --as-of 2014-10-31 --window 2014-10
     """
     now = datetime.now(UTC)
+    framework = load_pack(pack) if pack else None
     with progress("Preparing") as step:
-        prepared = prepare_batch(workspace, as_of, window, at=now, by=by, claim_date=claim_date, say=step)
+        prepared = prepare_batch(
+            workspace, as_of, window, at=now, by=by, claim_date=claim_date, pack=framework, say=step
+        )
     attrition = _readable(prepared) if form == "table" else prepared.selection.attrition
     show(attrition, form, title="What fell out, and where")
     _tell(prepared, workspace)

@@ -62,6 +62,12 @@ def workspace_argument(function: F) -> F:
     return click.argument("workspace", type=kind)(function)
 
 
+def pack_option(function: F) -> F:
+    """`--pack`: another rule pack than the workspace's own."""
+    help = "Decide by this pack, named by its id or folder, instead of the one that pbr.toml names."
+    return click.option("--pack", metavar="PACK", help=help)(function)
+
+
 def format_options(function: F) -> F:
     """`--json` and `--csv`: the same rows for programs. The command receives `form`: table, csv or json."""
     function = click.option("--csv", "form", flag_value="csv", help="Write CSV to standard output.")(function)

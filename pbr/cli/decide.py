@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 import polars as pl
 
-from pbr.cli.console import date_option, format_options, progress, say, show, workspace_argument
+from pbr.cli.console import date_option, format_options, pack_option, progress, say, show, workspace_argument
 from pbr.jobs.decide import ENGINES, Decision, require_known_form, require_not_read_from, write_findings
 from pbr.jobs.decide import decide as decide_workspace
+from pbr.rulebook.load import load_pack
 
 
 @click.command()
@@ -19,6 +20,7 @@ from pbr.jobs.decide import decide as decide_workspace
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the findings here: .csv, .parquet or .jsonl."
 )
+@pack_option
 @click.option(
     "--engine",
     "engines",
@@ -27,7 +29,9 @@ from pbr.jobs.decide import decide as decide_workspace
     help="Decide with this engine (default: bulk). Given twice, both must agree.",
 )
 @format_options
-def decide(workspace: Path, as_of: date, out: Path | None, engines: tuple[str, ...], form: str) -> None:
+def decide(
+    workspace: Path, as_of: date, out: Path | None, pack: str | None, engines: tuple[str, ...], form: str
+) -> None:
     """Decide every family of WORKSPACE: eligibility, results and routes.
 
     Prints how many families have which verdict; --out keeps every finding, one row per criterion and subject.
@@ -38,7 +42,7 @@ def decide(workspace: Path, as_of: date, out: Path | None, engines: tuple[str, .
     if out is not None:
         require_known_form(out)
     with progress("Deciding") as step:
-        decision = decide_workspace(workspace, as_of, engines or ("bulk",), step)
+        decision = decide_workspace(workspace, as_of, engines or ("bulk",), load_pack(pack) if pack else None, step)
         if out is not None:
             step(f"write {out}")
             require_not_read_from(out, decision.of.extracts, decision.of.workspace.root)
@@ -60,11 +64,13 @@ def verdict_counts(findings: pl.DataFrame) -> pl.DataFrame:
 
 def _tell(decision: Decision, out: Path | None) -> None:
     waiting = decision.of.not_decided
-    decided = decision.of.facts.families.height
-    say(f"{decided} families decided by {' and '.join(decision.engines)}.")
-    if waiting.height:
-        shown = ", ".join(waiting["family_id"].head(5)) + (", …" if waiting.height > 5 else "")
-        say(f"{waiting.height} families engaged on or after the as-of date and got no decision: {shown}")
+    decided = decision.of.decided.len()
+    say(f"{decided} families decided by {' and '.join(decision.engines)}, under {_packs(decision)}.")
+    later = pl.col("engaged_on") >= decision.of.as_of
+    for test, why in ((later, "engaged on or after the as-of date"), (~later, "are covered by no framework")):
+        if (some := waiting.filter(test)).height:
+            shown = ", ".join(some["family_id"].head(5)) + (", …" if some.height > 5 else "")
+            say(f"{some.height} families {why} and got no decision: {shown}")
     lost = decision.of.quarantined_families
     if lost.len():
         shown = ", ".join(lost.head(5)) + (", …" if lost.len() > 5 else "")
@@ -73,3 +79,14 @@ def _tell(decision: Decision, out: Path | None) -> None:
         say(f"Warning: {warning}.")
     if out is not None:
         say(f"Findings are in {out}.")
+
+
+def _packs(decision: Decision) -> str:
+    """The packs that decided, with how many families each."""
+    cohorts = decision.of.cohorts
+    counts = {
+        pack.pack.id: sum(one.facts.families.height for one in cohorts if one.rules.digest == pack.digest)
+        for pack in decision.of.packs
+    }
+    (only, *more) = counts
+    return " and ".join(f"{name} ({count})" for name, count in counts.items()) if more else only

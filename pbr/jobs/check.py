@@ -13,9 +13,9 @@ from typing import Any
 import polars as pl
 
 from pbr.errors import Fault, Faults
-from pbr.jobs.decide import pack_of, require_not_read_from
+from pbr.jobs.decide import require_not_read_from
+from pbr.jobs.frameworks import IN_FORCE, named_pack
 from pbr.linkage import attach
-from pbr.rulebook.load import load_pack
 from pbr.sources import QUARANTINE, Extract, read
 from pbr.workspace import Workspace
 
@@ -85,7 +85,8 @@ def check(workspace: Workspace | Path | str, say: Say = lambda step: None) -> Ch
     faults: list[Fault] = []
     extracts: dict[str, Extract] = {}
     try:
-        load_pack(*pack_of(workspace))
+        if workspace.rules.pack != IN_FORCE:
+            named_pack(workspace)
     except Faults as of_pack:
         faults += of_pack.faults
     try:

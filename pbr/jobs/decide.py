@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -17,14 +17,15 @@ import polars as pl
 from pbr import sources
 from pbr.engines import bulk, durable, reference
 from pbr.engines.agree import require_agreement
-from pbr.engines.findings import FINDINGS, decision_ids
+from pbr.engines.findings import FINDINGS, ORDER, decision_ids
 from pbr.errors import Fault, Faults
+from pbr.jobs.frameworks import Framework, frameworks
 from pbr.linkage import Evidence, attach
 from pbr.measures.calendar import Calendar, Term
+from pbr.measures.cohorts import Cohort, measure_cohorts
 from pbr.measures.facts import Facts
-from pbr.measures.measure import Measured, measure
-from pbr.rulebook.load import LoadedPack, load_pack
-from pbr.rulebook.rules import Rules
+from pbr.rulebook.load import LoadedPack
+from pbr.rulebook.rules import Rules, needs
 from pbr.sources import Extract
 from pbr.workspace import FILE, Workspace
 
@@ -35,29 +36,61 @@ ENGINES: dict[str, Engine] = {"bulk": bulk.decide, "durable": durable.decide, "r
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """A workspace as far as its facts: what every decision is made from."""
+class Gathered:
+    """A workspace's extracts, read and linked: what can be measured by one pack or several."""
 
     workspace: Workspace
-    pack: LoadedPack
-    rules: Rules
     extracts: Mapping[str, Extract]
     evidence: Evidence
-    measured: Measured
-
-    @property
-    def facts(self) -> Facts:
-        return self.measured.facts
 
     @property
     def families(self) -> pl.DataFrame:
         """`family_id` and `engaged_on` of every family of the workspace, decided or not."""
         return self.evidence.families.select("family_id", "engaged_on").sort("family_id")
 
+
+@dataclass(frozen=True)
+class Measurement:
+    """A workspace as far as its facts: what every decision is made from.
+
+    `packs` decide the families, each with the families of one or more `cohorts`. `differing_terms`: see
+    `measures.measure.Measured`.
+    """
+
+    gathered: Gathered
+    as_of: date
+    packs: tuple[LoadedPack, ...]
+    cohorts: tuple[Cohort, ...]
+    differing_terms: pl.DataFrame
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.gathered.workspace
+
+    @property
+    def extracts(self) -> Mapping[str, Extract]:
+        return self.gathered.extracts
+
+    @property
+    def evidence(self) -> Evidence:
+        return self.gathered.evidence
+
+    @property
+    def families(self) -> pl.DataFrame:
+        """`family_id` and `engaged_on` of every family of the workspace, decided or not."""
+        return self.gathered.families
+
+    @property
+    def decided(self) -> pl.Series:
+        """The families that have facts, by id, sorted."""
+        return pl.concat([cohort.facts.families["family_id"] for cohort in self.cohorts]).sort()
+
     @property
     def not_decided(self) -> pl.DataFrame:
-        """Families engaged on or after the as-of date: `family_id`, `engaged_on`. They get no decision."""
-        return self.families.filter(pl.col("engaged_on") >= self.rules.on)
+        """Families that get no decision (`family_id`, `engaged_on`): engaged on or after the as-of date, or covered by
+        no framework.
+        """
+        return self.families.filter(~pl.col("family_id").is_in(self.decided.implode()))
 
     @property
     def quarantined_families(self) -> pl.Series:
@@ -78,13 +111,12 @@ class Measurement:
                 told.append(f"{table}: none of its {extract.accepted.height} records is about a member")
         if unheard := self._needs_unheard_of():
             told.append(f"needs: {unheard} records name a need that the rules do not know, and count for nothing")
-        if differing := self.measured.differing_terms.height:
+        if differing := self.differing_terms.height:
             told.append(f"marks: {differing} terms differ from their termly rows, which were used")
         return tuple(told)
 
     def _needs_unheard_of(self) -> int:
-        parameters = self.pack.pack.parameters
-        known = {str(dated.value) for each in parameters.values() if each.unit == "need" for dated in each.values}
+        known = {need for pack in self.packs for need in needs(pack.pack)}
         records = self.evidence.records.get("needs")
         return 0 if records is None else records.filter(~pl.col("need").is_in(sorted(known))).height
 
@@ -111,37 +143,52 @@ def decide(
     workspace: Workspace | Path | str,
     as_of: date,
     engines: Sequence[str] = ("bulk",),
+    pack: LoadedPack | None = None,
     say: Say = lambda step: None,
 ) -> Decision:
-    """Decide every family engaged before the as-of date.
+    """Decide every family engaged before the as-of date, by the workspace's own pack or packs unless one is given.
 
     Raises Faults for whatever stops a run (all of a stage together), and Disagreement where engines differ.
     """
-    measurement = measure_workspace(workspace, as_of, say)
-    findings = run_engines(measurement.facts, measurement.rules, engines, say)
+    gathered = gather(workspace, say)
+    named = None if pack is None else [Framework(pack, gathered.families)]
+    found = named or frameworks(gathered.workspace, gathered.families, as_of)
+    measurement = measure_by(found, gathered, as_of, say)
+    findings = run_engines(measurement.cohorts, engines, say)
     return Decision(measurement, findings, tuple(dict.fromkeys(engines)))
 
 
-def measure_workspace(
-    workspace: Workspace | Path | str, as_of: date, say: Say = lambda step: None, pack: LoadedPack | None = None
-) -> Measurement:
-    """Read, link and measure a workspace as of a day, by its own rule pack unless another is given."""
+def gather(workspace: Workspace | Path | str, say: Say = lambda step: None) -> Gathered:
+    """Read a workspace's extracts and link them."""
     workspace = Workspace.of(workspace)
-    pack = pack or load_pack(*pack_of(workspace))
-    rules = pack.rules(as_of)
     extracts = sources.read(workspace, say)
     say("link records to members")
-    evidence = attach(extracts)
+    return Gathered(workspace, extracts, attach(extracts))
+
+
+def measure_by(
+    found: Sequence[Framework], gathered: Gathered, as_of: date, say: Say = lambda step: None
+) -> Measurement:
+    """Measure each family by the framework that decides it."""
     say("measure")
-    measured = measure(evidence, rules, calendar_of(workspace))
-    return Measurement(workspace, pack, rules, extracts, evidence, measured)
+    cohorts, differing = [], []
+    for one in found:
+        families = gathered.evidence.families.join(one.families, on="family_id", how="semi")
+        evidence = replace(gathered.evidence, families=families)
+        measured, terms = measure_cohorts(evidence, one.pack, as_of, calendar_of(gathered.workspace))
+        cohorts += measured
+        differing.append(terms)
+    return Measurement(
+        gathered, as_of, tuple(one.pack for one in found), tuple(cohorts), pl.concat(differing).unique().sort(pl.all())
+    )
 
 
-def pack_of(workspace: Workspace) -> tuple[str | Path, Path | None]:
-    """The pack and overlay that a workspace names: a pack's id, or a path seen from the workspace."""
-    named, overlay = workspace.rules.pack, workspace.rules.overlay
-    path = workspace.root / named
-    return path if path.is_dir() else named, None if overlay is None else workspace.root / overlay
+def measure_workspace(
+    workspace: Workspace | Path | str, as_of: date, pack: LoadedPack, say: Say = lambda step: None
+) -> Measurement:
+    """Read, link and measure a workspace as of a day, all of its families by one pack."""
+    gathered = gather(workspace, say)
+    return measure_by([Framework(pack, gathered.families)], gathered, as_of, say)
 
 
 def calendar_of(workspace: Workspace) -> Calendar:
@@ -149,7 +196,7 @@ def calendar_of(workspace: Workspace) -> Calendar:
     return Calendar(Term(own.academic_year, own.term, own.start, own.until) for own in workspace.calendar_terms)
 
 
-def run_engines(facts: Facts, rules: Rules, engines: Sequence[str], say: Say = lambda step: None) -> pl.DataFrame:
+def run_engines(cohorts: Sequence[Cohort], engines: Sequence[str], say: Say = lambda step: None) -> pl.DataFrame:
     """Findings by the first engine, with decision ids; every other engine must give the same rows."""
     if unknown := [name for name in engines if name not in ENGINES] or (not engines and ["none"]):
         raise Faults(
@@ -157,13 +204,20 @@ def run_engines(facts: Facts, rules: Rules, engines: Sequence[str], say: Say = l
         )
     first, *others = dict.fromkeys(engines)
     with ThreadPoolExecutor(1) as meanwhile:
-        ids = meanwhile.submit(decision_ids, facts, rules)
+        ids = [meanwhile.submit(decision_ids, cohort.facts, cohort.rules) for cohort in cohorts]
         say(f"decide ({first})")
-        findings = ENGINES[first](facts, rules)
+        findings = decide_by(first, cohorts)
         for other in others:
             say(f"decide again ({other})")
-            require_agreement("Two engines disagree", first, findings, other, ENGINES[other](facts, rules))
-        return findings.join(ids.result(), on="family_id", how="left", maintain_order="left").select(FINDINGS)
+            require_agreement("Two engines disagree", first, findings, other, decide_by(other, cohorts))
+        of_families = pl.concat([found.result() for found in ids])
+        return findings.join(of_families, on="family_id", how="left", maintain_order="left").select(FINDINGS)
+
+
+def decide_by(engine: str, cohorts: Sequence[Cohort]) -> pl.DataFrame:
+    """One engine's findings of all cohorts: the columns of `FINDINGS` but `decision_id`, in their order."""
+    found = [ENGINES[engine](cohort.facts, cohort.rules) for cohort in cohorts]
+    return found[0] if len(found) == 1 else pl.concat(found).sort(ORDER)
 
 
 def second_engine() -> str:

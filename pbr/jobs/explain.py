@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -12,8 +12,10 @@ import polars as pl
 from pbr.claims.tariff import fee, left_for_family
 from pbr.engines.trace import Step, Trace, trace
 from pbr.errors import Fault, Faults
-from pbr.jobs.decide import Measurement, Say, measure_workspace
+from pbr.jobs.decide import Measurement, Say, gather, measure_by
+from pbr.jobs.frameworks import frameworks
 from pbr.jobs.replay import open_bundle
+from pbr.measures.cohorts import Cohort
 from pbr.rulebook.model import Pack
 from pbr.sources import Extract
 from pbr.workspace import FILE
@@ -59,16 +61,26 @@ def explain(place: Path | str, family_id: str, as_of: date | None = None, say: S
             raise Faults(Fault("E510", place.name, what, "Leave out --as-of, or explain from the workspace."))
         claim, held = bundle.tables["claim.csv"], bundle.tables["held.csv"]
         family_id = _by_ref(family_id, pl.concat([claim, held], how="diagonal"), bundle.tables["decisions.parquet"])
-        traced = trace(bundle.facts, bundle.rules, family_id)
+        traced = _traced(bundle.cohorts, family_id)
         return _explained(traced, bundle.pack.pack, lines=_lines(traced, claim, held))
     if not (place / FILE).is_file():
         raise Faults(Fault("E506", str(place), f"is no workspace ({FILE}) and no bundle (bagit.txt)", "Name one."))
     if as_of is None:
         raise Faults(Fault("E505", str(place), "a workspace is explained as of a day", "Add --as-of DATE."))
-    measured = measure_workspace(place, as_of, say)
-    traced = trace(measured.facts, measured.rules, family_id)
+    gathered = gather(place, say)
+    found = frameworks(gathered.workspace, gathered.families, as_of)
+    measured = measure_by(found, gathered, as_of, say)
+    traced = _traced(measured.cohorts, family_id)
     places, apart = _places(traced, measured.extracts), tuple(_set_apart(family_id, measured))
-    return _explained(traced, measured.pack.pack, places=places, set_apart=apart)
+    packs = {pack.digest: pack.pack for pack in measured.packs}
+    return _explained(traced, packs[traced.pack_digest], places=places, set_apart=apart)
+
+
+def _traced(cohorts: Sequence[Cohort], family_id: str) -> Trace:
+    """Raises Faults (E405) where the family has no decision."""
+    own = [cohort for cohort in cohorts if (cohort.facts.families["family_id"] == family_id).any()]
+    (cohort, *_) = [*own, *cohorts]
+    return trace(cohort.facts, cohort.rules, family_id)
 
 
 def _places(traced: Trace, extracts: Mapping[str, Extract]) -> dict[str, tuple[str, ...]]:

@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib.metadata import version
@@ -25,14 +26,14 @@ from pbr.claims.contract import HISTORY, IN_A_NAME, Input, Run
 from pbr.claims.select import Circumstances, Selection, claim_file, family_ref, select
 from pbr.engines.agree import require_agreement
 from pbr.errors import Fault, Faults
-from pbr.jobs.decide import ENGINES, Measurement, Say, measure_workspace, run_engines, second_engine
+from pbr.jobs.decide import Measurement, Say, decide_by, gather, measure_by, run_engines, second_engine
+from pbr.jobs.frameworks import Framework, frameworks, the_one
 from pbr.jobs.inputs import input_files
 from pbr.ledger import Entry, Ledger
 from pbr.linkage import squeezed
-from pbr.measures.facts import Facts
+from pbr.measures.cohorts import Cohort, to_table
 from pbr.measures.subjects import is_member_on
 from pbr.rulebook.load import LoadedPack
-from pbr.rulebook.rules import Rules
 from pbr.sources import Extract
 from pbr.workspace import Workspace
 
@@ -61,28 +62,34 @@ def prepare(
     at: datetime,
     by: str,
     claim_date: date | None = None,
+    pack: LoadedPack | None = None,
     say: Say = lambda step: None,
 ) -> Preparation:
     """Prepare the batch of a claim window.
 
     `at` is the moment for the ledger and `by` who prepares it; neither is in the bundle. `claim_date` is the as-of date
-    unless given. Raises Faults: E502 an unknown window, E503 a bad key, E508 a window that no bundle can be named
+    unless given. `pack` is the framework to claim under, the workspace's own unless given. Raises Faults: E261 where
+    that is several, E502 an unknown window, E503 a bad key, E508 a window that no bundle can be named
     after, E509 a key out of reach, E511 a certificate that is no text, E512 a claim date before the as-of date, and
     those of every stage before; and Disagreement where two engines differ.
     """
-    measurement = measure_workspace(workspace, as_of, say)
-    workspace = measurement.workspace
+    gathered = gather(workspace, say)
+    workspace = gathered.workspace
+    given = pack is not None
+    pack = pack or the_one(workspace, frameworks(workspace, gathered.families, as_of), as_of)
+    measurement = measure_by([Framework(pack, gathered.families)], gathered, as_of, say)
+    rules = pack.rules(as_of)
     claim_date = claim_date or as_of
     if claim_date < as_of:
         step = "Claim on the as-of date or after it."
         what = f"is before the as-of date, {as_of}: nobody can know then what is decided"
         raise Faults(Fault("E512", f"claim date {claim_date}", what, step))
     is_open = window_is_open(workspace, window, claim_date)
-    findings = run_engines(measurement.facts, measurement.rules, ["bulk"], say)
+    findings = run_engines(measurement.cohorts, ["bulk"], say)
 
     say("select and price")
     files = tuple(input_files(workspace.root, measurement.extracts))
-    run_key = _run_key(measurement, files, window, claim_date)
+    run_key = _run_key(measurement, pack, files, window, claim_date)
     with Ledger.open(workspace.ledger_path, create=True) as ledger:
         before = ledger.find_prepared(run_key)
         live = ledger.live_lines(before.seq if before else None)
@@ -95,9 +102,10 @@ def prepare(
         families_agreed=workspace.claims.families_agreed,
         families_live=live["family_id"].n_unique(),
         families_quarantined=measurement.quarantined_families.len(),
+        earned_autonomy=has_earned_autonomy(workspace, claim_date),
     )
     history = history_of(live, measurement)
-    selection = select(measurement.families, findings, history, measurement.rules, circumstances)
+    selection = select(measurement.families, findings, history, rules, circumstances)
     second = check_by_second_engine(measurement, findings, selection, say)
     key, new_key = workspace_key(workspace, measurement.extracts["members"])
     claim = claim_file(selection, as_of, circumstances, key)
@@ -111,32 +119,34 @@ def prepare(
         window=window,
         as_of=as_of,
         claim_date=claim_date,
-        pack_id=measurement.pack.pack.id,
-        pack_title=measurement.pack.pack.title,
-        pack_digest=measurement.pack.digest,
+        pack_id=pack.pack.id,
+        pack_title=pack.pack.title,
+        pack_digest=pack.digest,
         window_open=is_open,
         families_agreed=circumstances.families_agreed,
         families_live=circumstances.families_live,
+        earned_autonomy=circumstances.earned_autonomy,
         families_not_decided=measurement.not_decided.height,
         families_quarantined=circumstances.families_quarantined,
         warnings=warnings(measurement),
         after_withdrawal_of=withdrawn,
         inputs=files,
         versions=versions(second),
-        command=f"pbr claim prepare . --as-of {as_of} --window {window} --claim-date {claim_date}",
+        command=f"pbr claim prepare . --as-of {as_of} --window {window} --claim-date {claim_date}"
+        + (f" --pack {pack.pack.id}" if given else ""),
     )
     contents = BundleContents(
         run=run,
         lines=claim,
         findings=findings,
-        facts=measurement.facts.to_long(),
+        facts=to_table(measurement.cohorts),
         history=history,
         links=links_behind(measurement),
         attrition=selection.attrition,
         held=_with_refs(selection.held, key),
         quarantine=quarantine_of(measurement),
-        rules=measurement.pack.files,
-        titles=titles(measurement.pack),
+        rules=pack.files,
+        titles=titles(pack),
         certificate=own_certificate(workspace),
     )
     bundle = write_bundle(workspace.batches_path, contents)
@@ -174,6 +184,12 @@ def window_is_open(workspace: Workspace, window: str, claim_date: date) -> bool 
     return windows[window].opens <= claim_date <= windows[window].closes
 
 
+def has_earned_autonomy(workspace: Workspace, claim_date: date) -> bool:
+    """Whether the authority is paid in advance on the claim date."""
+    since = workspace.claims.earned_autonomy_from
+    return since is not None and since <= claim_date
+
+
 def history_of(live: pl.DataFrame, measurement: Measurement) -> pl.DataFrame:
     """The live lines that bear on the workspace's families (`claims.contract.HISTORY`).
 
@@ -194,7 +210,7 @@ def history_of(live: pl.DataFrame, measurement: Measurement) -> pl.DataFrame:
 
 def _persons_now(measurement: Measurement) -> pl.DataFrame:
     """Who belongs to which family on the as-of date: `family_id`, `persons`, the person's id as ids are compared."""
-    now = measurement.evidence.members.filter(is_member_on(pl.lit(measurement.rules.on)))
+    now = measurement.evidence.members.filter(is_member_on(pl.lit(measurement.as_of)))
     return now.select("family_id", persons=squeezed("person_id")).unique()
 
 
@@ -211,32 +227,35 @@ def warnings(measurement: Measurement) -> tuple[str, ...]:
 
 def check_by_second_engine(measurement: Measurement, findings: pl.DataFrame, selection: Selection, say: Say) -> str:
     """Derive every family that is claimed or held a second time; the engine's name. Raises Disagreement."""
-    second, first, again = derived_again(measurement.facts, measurement.rules, findings, selection, say)
+    second, first, again = derived_again(measurement.cohorts, findings, selection, say)
     require_agreement("Two engines disagree on families to be claimed", "bulk", first, second, again)
     return second
 
 
 def derived_again(
-    facts: Facts, rules: Rules, findings: pl.DataFrame, selection: Selection, say: Say
+    cohorts: Sequence[Cohort], findings: pl.DataFrame, selection: Selection, say: Say
 ) -> tuple[str, pl.DataFrame, pl.DataFrame]:
     """Every family that is claimed or held: the second engine's name, the findings at hand, and the engine's own."""
     second = second_engine()
     families = pl.concat([selection.lines["family_id"], selection.held["family_id"]]).unique().sort()
     say(f"derive {families.len()} families again ({second})")
     first = findings.filter(pl.col("family_id").is_in(families.implode())).drop("decision_id")
-    return second, first, ENGINES[second](facts.only(families), rules)
+    chosen = [Cohort(cohort.rules, cohort.facts.only(families)) for cohort in cohorts]
+    return second, first, decide_by(second, chosen)
 
 
-def _run_key(measurement: Measurement, files: tuple[Input, ...], window: str, claim_date: date) -> str:
+def _run_key(
+    measurement: Measurement, pack: LoadedPack, files: tuple[Input, ...], window: str, claim_date: date
+) -> str:
     """What the run was given, in one digest: the same key is the same run."""
     workspace = measurement.workspace
     return digest(
         {
             "authority": workspace.authority.code,
-            "as_of": measurement.rules.on,
+            "as_of": measurement.as_of,
             "claim_date": claim_date,
             "window": window,
-            "pack": measurement.pack.digest,
+            "pack": pack.digest,
             "inputs": [[file.source, file.path, file.sha256] for file in files],
             "sources": {name: source.model_dump(mode="json") for name, source in workspace.sources.items()},
             "terms": [term.model_dump(mode="json") for term in workspace.calendar_terms],
@@ -336,7 +355,7 @@ def titles(pack: LoadedPack) -> dict[str, str]:
 
 def links_behind(measurement: Measurement) -> pl.DataFrame:
     """The links of the records that some fact cites."""
-    frames = (measurement.facts.families, measurement.facts.members)
+    frames = [frame for cohort in measurement.cohorts for frame in (cohort.facts.families, cohort.facts.members)]
     cited = [
         frame.select(pl.col(name).struct.field("records").explode().alias("record_id"))
         for frame in frames

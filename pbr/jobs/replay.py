@@ -6,7 +6,7 @@ criterion and value.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +24,7 @@ from pbr.errors import Disagreement, Faults
 from pbr.jobs.decide import Say, measure_workspace, run_engines
 from pbr.jobs.inputs import input_files
 from pbr.jobs.prepare import derived_again, links_behind, quarantine_of, titles
-from pbr.measures.facts import Facts
+from pbr.measures.cohorts import Cohort, read_cohorts, to_table
 from pbr.rulebook.load import LoadedPack, load_pack
 from pbr.rulebook.rules import Rules
 from pbr.sources import Extract
@@ -45,9 +45,9 @@ class OpenBundle:
     rules: Rules
 
     @property
-    def facts(self) -> Facts:
+    def cohorts(self) -> list[Cohort]:
         """Raises Faults (E401, E402) where the facts are not those that the rules read."""
-        return Facts.from_long(self.run.as_of, self.tables["facts.parquet"], self.rules)
+        return read_cohorts(self.tables["facts.parquet"], self.pack, self.run.as_of)
 
 
 @dataclass(frozen=True)
@@ -82,32 +82,33 @@ def replay(bundle: Path, from_sources: Workspace | Path | str | None = None, say
         found.append(f"rules: their digest is {opened.pack.digest}, and {opened.run.pack_digest} in run.json")
     changed = None
     if from_sources is None:
-        facts = opened.facts
+        cohorts: Sequence[Cohort] = opened.cohorts
     else:
-        measured = measure_workspace(from_sources, opened.run.as_of, say, opened.pack)
-        facts = measured.facts
+        measured = measure_workspace(from_sources, opened.run.as_of, opened.pack, say)
+        cohorts = measured.cohorts
         changed = tuple(_changed_inputs(opened.run, measured.workspace, measured.extracts))
         found += [f"input {place}" for place in changed]
-        found += _fact_differences(opened.tables["facts.parquet"], facts.to_long())
+        found += _fact_differences(opened.tables["facts.parquet"], to_table(cohorts))
         for file, made in (("links.parquet", links_behind(measured)), ("quarantine.csv", quarantine_of(measured))):
             found += _rows_apart(file, opened.tables[file], made)
         if measured.not_decided.height != opened.run.families_not_decided:
             then, now = opened.run.families_not_decided, measured.not_decided.height
             found.append(f"families not decided: {then} then, {now} now")
-    findings = run_engines(facts, opened.rules, ["bulk"], say)
+    findings = run_engines(cohorts, ["bulk"], say)
     found += differences("the bundle", opened.tables["decisions.parquet"].select(FINDINGS), "the replay", findings)
 
     say("select and price")
-    history, considered = opened.tables["history.csv"], _considered(facts, opened.run)
+    history, considered = opened.tables["history.csv"], _considered(cohorts, opened.run)
     selection = select(considered, findings, history, opened.rules, _of(opened.run))
     found += _line_differences(opened.tables, selection)
     found += _page_differences(opened)
-    second, first, again = derived_again(facts, opened.rules, findings, selection, say)
+    second, first, again = derived_again(cohorts, findings, selection, say)
     found += differences("bulk", first, second, again)
     if found:
         more = [f"… and {len(found) - SHOWN} more."] if len(found) > SHOWN else []
         raise Disagreement(f"The replay of {opened.path.name} differs in {len(found)} places.", found[:SHOWN] + more)
-    return Replay(opened, ("bulk", second), facts.families.height, findings.height, selection.lines.height, changed)
+    families = sum(cohort.facts.families.height for cohort in cohorts)
+    return Replay(opened, ("bulk", second), families, findings.height, selection.lines.height, changed)
 
 
 def _of(run: BatchRun) -> Circumstances:
@@ -119,12 +120,13 @@ def _of(run: BatchRun) -> Circumstances:
         families_agreed=run.families_agreed,
         families_live=run.families_live,
         families_quarantined=run.families_quarantined,
+        earned_autonomy=run.earned_autonomy,
     )
 
 
-def _considered(facts: Facts, run: BatchRun) -> pl.DataFrame:
+def _considered(cohorts: Sequence[Cohort], run: BatchRun) -> pl.DataFrame:
     """The families of the workspace; those that were not decided are only counted, and stand without their ids."""
-    decided = facts.families.select("family_id", "engaged_on")
+    decided = pl.concat([cohort.facts.families.select("family_id", "engaged_on") for cohort in cohorts])
     waiting = pl.DataFrame({"family_id": [f"not decided {n}" for n in range(run.families_not_decided)]})
     return pl.concat([decided, waiting.with_columns(engaged_on=pl.lit(run.as_of)).cast(decided.schema)])
 

@@ -16,12 +16,12 @@ from pbr.errors import Disagreement
 from pbr.jobs.decide import ENGINES, Engine
 from pbr.measures.facts import ENGAGED, LONG, Facts
 from pbr.rulebook import words
-from pbr.rulebook.cases import Case, CaseFact, CaseMember, limits, limits_hit, load_cases
+from pbr.rulebook.cases import Case, CaseFact, limits, limits_hit, load_cases
 from pbr.rulebook.load import LoadedPack, load_pack, pack_ids
-from pbr.rulebook.measures import Measure, SchoolAge
+from pbr.rulebook.measures import Measure
 from pbr.rulebook.model import ConditionFlag, Criterion, Expression, InForce, Parameter
 from pbr.rulebook.rules import Rules, own_parameters, walk
-from pbr.values import Verdict, add_months
+from pbr.values import Verdict
 
 _DEFAULTS = {
     "count": "0",
@@ -217,18 +217,18 @@ def run_cases(loaded: LoadedPack, engines: Mapping[str, Engine]) -> CaseReport:
     """
     cases = load_cases(loaded)
     outcomes: list[Outcome] = []
-    for day in sorted({case.as_of for case in cases}):
-        of_day = [case for case in cases if case.as_of == day]
-        rules = loaded.rules(day)
-        facts = case_facts(of_day, rules)
+    for as_of, engaged_on in sorted({(case.as_of, case.engaged_on) for case in cases}):
+        of_days = [case for case in cases if (case.as_of, case.engaged_on) == (as_of, engaged_on)]
+        rules = loaded.rules(as_of, engaged_on)
+        facts = case_facts(of_days, rules)
         for name, decide in engines.items():
-            outcomes += _outcomes(of_day, name, decide(facts, rules))
+            outcomes += _outcomes(of_days, name, decide(facts, rules))
     _must_agree(outcomes)
     return CaseReport(tuple(outcomes), _coverage(cases, loaded))
 
 
 def case_facts(cases: list[Case], rules: Rules) -> Facts:
-    """The facts of cases of one as-of date: one family a case, in their order, engaged a year before."""
+    """The facts of cases of one as-of date and one engagement date: one family a case, in their order."""
     rows = [row for position, case in enumerate(cases) for row in _fact_rows(_family_id(position), case, rules)]
     return Facts.from_long(rules.on, pl.DataFrame(rows, schema=LONG, orient="row"), rules)
 
@@ -237,7 +237,7 @@ Row = tuple[str, str, str, str | None, str | None, list[str]]
 
 
 def _fact_rows(family_id: str, case: Case, rules: Rules) -> Iterator[Row]:
-    yield family_id, "", ENGAGED, add_months(case.as_of, -12).isoformat(), None, []
+    yield family_id, "", ENGAGED, case.engaged_on.isoformat(), None, []
     for key, measure in rules.family_measures.items():
         yield _fact_row(family_id, "", key, measure, case.family.get(key))
     for position, member in enumerate(case.members):
@@ -247,13 +247,7 @@ def _fact_rows(family_id: str, case: Case, rules: Rules) -> Iterator[Row]:
             yield family_id, subject_id, role.key, "true", None, []
         for key, (measure, roles) in rules.member_measures.items():
             if held & set(roles):
-                yield _fact_row(family_id, subject_id, key, measure, _of_member(member, key, measure))
-
-
-def _of_member(member: CaseMember, key: str, measure: Measure) -> CaseFact | None:
-    if isinstance(measure, SchoolAge):
-        return CaseFact(measure.at in member.of_school_age)
-    return member.facts.get(key)
+                yield _fact_row(family_id, subject_id, key, measure, member.fact(key, measure))
 
 
 def _fact_row(family_id: str, subject_id: str, key: str, measure: Measure, fact: CaseFact | None) -> Row:
@@ -293,7 +287,7 @@ def _coverage(cases: tuple[Case, ...], loaded: LoadedPack) -> pl.DataFrame:
         for item, criterion in criteria.items():
             own = [case for case in cases if (case.part, case.item) == (part, item)]
             expected = [case.expected for case in own]
-            hit = frozenset[int]().union(*(limits_hit(case, loaded.rules(case.as_of)) for case in own))
+            hit = frozenset[int]().union(*(limits_hit(case, loaded.rules(case.as_of, case.engaged_on)) for case in own))
             counts = {str(verdict): expected.count(verdict) for verdict in Verdict}
             rows.append(
                 {

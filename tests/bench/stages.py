@@ -61,28 +61,28 @@ def floor(folder: Path, as_of: date, watch: Stopwatch) -> None:
 
 def stages(folder: Path, as_of: date, watch: Stopwatch) -> None:
     from pbr import sources
-    from pbr.jobs.decide import ENGINES, calendar_of, pack_of, run_engines, second_engine
+    from pbr.jobs.decide import calendar_of, decide_by, run_engines, second_engine
+    from pbr.jobs.frameworks import named_pack
     from pbr.linkage import attach
-    from pbr.measures.measure import measure
-    from pbr.rulebook.load import load_pack
+    from pbr.measures.cohorts import Cohort, measure_cohorts
     from pbr.workspace import Workspace
 
     with watch.stage("rules"):
         workspace = Workspace.load(folder)
-        rules = load_pack(*pack_of(workspace)).rules(as_of)
+        pack = named_pack(workspace)
     with watch.stage("check"):
         extracts = sources.read(workspace)
     with watch.stage("link"):
         evidence = attach(extracts)
     with watch.stage("measure"):
-        facts = measure(evidence, rules, calendar_of(workspace)).facts
+        cohorts, _ = measure_cohorts(evidence, pack, as_of, calendar_of(workspace))
     with watch.stage("decide (bulk)"):
-        findings = run_engines(facts, rules, ["bulk"])
+        findings = run_engines(cohorts, ["bulk"])
     of_families = findings.filter(pl.col("subject_id") == "", pl.col("verdict") == "met")
     eligible = of_families.filter(pl.col("item") == "eligible")
     claimed = of_families.filter(pl.col("part") == "route").join(eligible, on="family_id", how="semi")["family_id"]
     with watch.stage(f"derive ({second_engine()})"):
-        ENGINES[second_engine()](facts.only(claimed.unique()), rules)
+        decide_by(second_engine(), [Cohort(one.rules, one.facts.only(claimed.unique())) for one in cohorts])
 
 
 def decide(folder: Path, as_of: date, watch: Stopwatch) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from pbr.claims.tariff import fee, funded_families, left_for_family
 from pbr.rulebook.load import load_pack
+from pbr.values import Share
 
 PACK = load_pack("phase-1").pack
 YEARS = {"2012/13": date(2012, 4, 1), "2013/14": date(2013, 4, 1), "2014/15": date(2014, 4, 1)}
@@ -56,9 +57,13 @@ def test_families_of_several_years_are_priced_side_by_side() -> None:
     ("agreed", "funded"), [(0, 0), (1, 0), (5, 4), (6, 5), (7, 5), (12, 10), (360, 300), (1720, 1433)]
 )
 def test_five_in_six_of_the_families_agreed_are_paid_for_and_no_part_of_a_family(agreed: int, funded: int) -> None:
-    assert funded_families(PACK, agreed, (5, 6)) == funded
+    assert funded_families(agreed, Share(5, 6)) == funded
 
 
 def test_where_nothing_was_agreed_nothing_limits_the_families() -> None:
-    assert funded_families(PACK, None, (5, 6)) is None
-    assert funded_families(PACK, 360, None) is None
+    assert funded_families(None, Share(5, 6)) is None
+    assert funded_families(None, None) is None
+
+
+def test_a_framework_without_a_funded_share_pays_for_every_family_agreed() -> None:
+    assert funded_families(360, None) == 360

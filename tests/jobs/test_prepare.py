@@ -284,7 +284,7 @@ def test_engines_given_twice_decide_once(claimed: Path) -> None:
 @pytest.mark.parametrize("engines", [[], ["magic"], ["bulk", "magic"]])
 def test_an_unknown_engine_or_none_is_a_fault(engines: list[str]) -> None:
     with pytest.raises(Faults) as raised:
-        run_engines(cast(Any, None), cast(Any, None), engines)
+        run_engines([], engines)
     assert codes(raised) == {"E403"}
 
 
