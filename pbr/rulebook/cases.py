@@ -14,18 +14,25 @@ criteria read. Nothing here decides: the runner is in `jobs`.
         expected: not_met
 
 Facts of the family stand under `family`, members' in lists under `children` and `adults`; a list without members is
-written `[]`. A fact is named by its measure (`asb_incidents`; with `by_departed`, `asb_incidents_by_departed`). Where
-the same measure is read for two days, its value is given by day: `{engagement: 5, as_of: 2}`. What has codes can be
-given as the codes that are found (`[JSA]`, `[]`). What is not known is `{unknown: not_covered}`. A member is there at
-engagement and at the as-of date unless `present: [as_of]` says otherwise, and a child is of school age in the terms
-before each unless `of_school_age: [engagement]` does.
+written `[]`. A fact is named by its measure (`asb_incidents`; with `by_departed`, `asb_incidents_by_departed`), and
+where the measure has a field by that too (`assessed_on_recorded`, `months_since_closed_on`). Where the same measure is
+read for two days, its value is given by day: `{engagement: 5, as_of: 2}`. What has codes or needs can be given as those
+that are found (`[JSA]`, `[debt, neet]`, `[]`), and every measure of that name is worked out from them. What is not
+known is `{unknown: not_covered}`. What is read with non-resident adults left out is the same as with them, unless
+`minor_offences_without_non_residents: 0` says otherwise.
+
+A member is there at engagement and at the as-of date unless `present: [as_of]` says otherwise, and lives with the
+family unless `resident: false` does; a child is of school age in the terms before each day unless
+`of_school_age: [engagement]` says otherwise. A family engaged 12 months before the as-of date unless `engaged_on` says
+when; it is read with the figures of that day where a rule speaks of engagement.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Any
 
 from pbr.errors import Fault, Faults
@@ -33,10 +40,20 @@ from pbr.rulebook import marked
 from pbr.rulebook.check import ENROLMENTS, close
 from pbr.rulebook.load import LoadedPack
 from pbr.rulebook.marked import Marked
-from pbr.rulebook.measures import Measure, OffendingMeasure, SchoolAge, WindowMeasure
-from pbr.rulebook.model import ConditionFlag, CriterionRef, Every, Expression, ReducedBy, Some, Test
-from pbr.rulebook.rules import Role, Rules, parts, walk
-from pbr.values import REASONS, Share, Verdict
+from pbr.rulebook.measures import (
+    DaysSince,
+    Measure,
+    MonthsSince,
+    OffendingMeasure,
+    ProvisionStarts,
+    Recorded,
+    Resident,
+    SchoolAge,
+    WindowMeasure,
+)
+from pbr.rulebook.model import ConditionFlag, Criterion, CriterionRef, Every, Expression, Pack, ReducedBy, Some, Test
+from pbr.rulebook.rules import Role, Rules, parts
+from pbr.values import REASONS, Share, Verdict, add_months
 
 ANCHORS = ("engagement", "as_of")
 _UNKNOWN_REASONS = REASONS[:-2]
@@ -52,18 +69,31 @@ class CaseFact:
 
 @dataclass(frozen=True)
 class CaseMember:
-    """A member of a case's family: when they are there and of school age, and their facts by key."""
+    """A member of a case's family: when they are there and of school age, where they live, and their facts by key."""
 
     kind: str
     present: frozenset[str]
     of_school_age: frozenset[str]
+    resident: CaseFact
     facts: Mapping[str, CaseFact]
 
     def holds(self, role: Role) -> bool:
         """Whether the member is a subject of this kind."""
+        if role.leaving_out and self.kind == "adult" and self.resident.value is False:
+            return False
         if role.kind == "school_age_child":
             return self.kind == "child" and role.at in self.present & self.of_school_age
-        return self.kind == role.kind and role.at in self.present
+        return role.kind in (self.kind, "member") and role.at in self.present
+
+    def fact(self, key: str, measure: Measure) -> CaseFact | None:
+        """What the case says of the member; None where it need not say."""
+        match measure:
+            case SchoolAge():
+                return CaseFact(measure.at in self.of_school_age)
+            case Resident():
+                return self.resident
+            case _:
+                return self.facts.get(key)
 
 
 @dataclass(frozen=True)
@@ -76,6 +106,7 @@ class Case:
     part: str
     item: str
     as_of: date
+    engaged_on: date
     family: Mapping[str, CaseFact]
     members: tuple[CaseMember, ...]
     expected: Verdict
@@ -88,10 +119,11 @@ def load_cases(loaded: LoadedPack) -> tuple[Case, ...]:
     faults: list[Fault] = []
     cases: list[Case] = []
     name = loaded.place().rpartition("/")[0]
+    rules = cache(loaded.rules)
     for path in sorted((loaded.folder / "tests").glob("*.yaml")):
         document, found = marked.read(path.read_bytes(), f"{name}/tests/{path.name}")
         faults += found
-        cases += _File(loaded, document, faults).cases()
+        cases += _File(loaded, rules, document, faults).cases()
     if faults:
         raise Faults(faults)
     if not cases:
@@ -103,20 +135,27 @@ def load_cases(loaded: LoadedPack) -> tuple[Case, ...]:
 def limits_hit(case: Case, rules: Rules) -> frozenset[int]:
     """Which of the limits of the case's criterion (by position) one of its facts meets exactly."""
     subjects: list[Mapping[str, CaseFact]] = [case.family, *(member.facts for member in case.members)]
+    written = _criterion(case.part, case.item, rules.written).test
     return frozenset(
         position
-        for position, node in enumerate(limits(_expression(case.part, case.item, rules)))
+        for position, node in enumerate(_limits(written, _expression(case.part, case.item, rules)))
         if any(_is_at(node, facts, rules) for facts in subjects)
     )
 
 
 def limits(node: Expression) -> tuple[Test | ReducedBy, ...]:
     """The tests of a number against a limit inside an expression; those of criteria that it names are their own."""
-    return tuple(
-        inner
-        for inner in walk(node)
-        if isinstance(inner, ReducedBy) or (isinstance(inner, Test) and inner.measure.unit not in ("boolean", "words"))
-    )
+    return tuple(_limits(node, node))
+
+
+def _limits(written: Expression, read: Expression) -> Iterator[Test | ReducedBy]:
+    """The limits of an expression as it is read, without those of criteria that are written out in it."""
+    if isinstance(written, CriterionRef):
+        return
+    if isinstance(read, ReducedBy) or (isinstance(read, Test) and read.measure.unit not in ("boolean", "words")):
+        yield read
+    for part, part_read in zip(parts(written), parts(read), strict=True):
+        yield from _limits(part, part_read)
 
 
 def _is_at(node: Test | ReducedBy, facts: Mapping[str, CaseFact], rules: Rules) -> bool:
@@ -137,11 +176,14 @@ def _is_at(node: Test | ReducedBy, facts: Mapping[str, CaseFact], rules: Rules) 
     return given.value == bound
 
 
-def _expression(part: str, item: str, rules: Rules) -> Expression:
-    pack = rules.pack
+def _criterion(part: str, item: str, pack: Pack) -> Criterion:
     if part == "route":
-        return pack.routes[item].test
-    return pack.eligibility[item].test if part == "eligibility" else pack.results[item].test
+        return pack.routes[item]
+    return pack.eligibility[item] if part == "eligibility" else pack.results[item]
+
+
+def _expression(part: str, item: str, rules: Rules) -> Expression:
+    return _criterion(part, item, rules.pack).test
 
 
 # ------------------------------------------------------------------------------------------------ what a case names
@@ -156,9 +198,31 @@ def when(measure: Measure) -> str:
 
 
 def fact_name(measure: Measure) -> str:
-    """What a case calls a measure."""
-    departed = isinstance(measure, OffendingMeasure) and measure.by_departed
-    return f"{measure.name}_by_departed" if departed else measure.name
+    """What a case calls a measure, whoever is left out of it."""
+    match measure:
+        case Recorded():
+            return f"{measure.field}_recorded"
+        case MonthsSince() | DaysSince():
+            return f"{measure.name}_{measure.field}"
+        case OffendingMeasure() if measure.by_departed:
+            return f"{measure.name}_by_departed"
+        case _:
+            return measure.name
+
+
+def fact_names(measure: Measure) -> tuple[str, ...]:
+    """The names under which a case can give a measure: the first that it does is the one that counts."""
+    name = fact_name(measure)
+    return (f"{name}_without_non_residents", name) if _leaves_out(measure) else (name,)
+
+
+def _leaves_out(measure: Measure) -> bool:
+    return "leaving_out" in measure.arguments()
+
+
+def _of_all(measure: Measure) -> Measure:
+    """The same measure with nobody left out."""
+    return measure.model_copy(update={"leaving_out": None}) if _leaves_out(measure) else measure
 
 
 @dataclass(frozen=True)
@@ -189,8 +253,11 @@ def _reads(node: Expression, rules: Rules, role: Role | None = None) -> Iterator
 class _File:
     """Reads the cases of one file."""
 
-    def __init__(self, loaded: LoadedPack, document: Marked, faults: list[Fault]) -> None:
+    def __init__(
+        self, loaded: LoadedPack, rules: Callable[[date, date], Rules], document: Marked, faults: list[Fault]
+    ) -> None:
         self.loaded = loaded
+        self.rules = rules
         self.document = document
         self.faults = faults
 
@@ -242,16 +309,14 @@ class _File:
 
     def case(self, data: dict[str, Any], part: str, item: str, path: marked.Path) -> Case | None:
         before = len(self.faults)
-        self.known_keys(data, ("name", "basis", "as_of", "facts", "expected", "reason", "flags"), path)
+        self.known_keys(data, ("name", "basis", "as_of", "engaged_on", "facts", "expected", "reason", "flags"), path)
         for key in ("name", "basis"):
             if not isinstance(data.get(key), str) or not data[key]:
                 self.fault("E241", (*path, key), f"a case has no text as its `{key}`", f"Add `{key}:` to it.")
         if data.get("expected") not in tuple(Verdict):
             self.fault("E241", (*path, "expected"), "`expected` is no verdict", f"Expect one of {', '.join(Verdict)}.")
         self.expectations(data, part, path)
-        as_of = data.get("as_of", self.loaded.last_day)
-        if not isinstance(as_of, date):
-            self.fault("E241", (*path, "as_of"), "`as_of` is not a date", "Write it as 2014-01-31.")
+        as_of, engaged_on = self.days(data, path)
         facts = data.get("facts")
         if not isinstance(facts, dict):
             self.fault(
@@ -260,7 +325,7 @@ class _File:
         if len(self.faults) > before:
             return None
         assert isinstance(facts, dict)
-        rules = self.loaded.rules(as_of)
+        rules = self.rules(as_of, engaged_on)
         family, members = _FamilyReader(self, rules, part, item).read(facts, (*path, "facts"))
         if len(self.faults) > before:
             return None
@@ -272,12 +337,29 @@ class _File:
             part=part,
             item=item,
             as_of=as_of,
+            engaged_on=engaged_on,
             family=family,
             members=members,
             expected=Verdict(data["expected"]),
             reason=data.get("reason"),
             flags=None if flags is None else frozenset(flags),
         )
+
+    def days(self, data: dict[str, Any], path: marked.Path) -> tuple[date, date]:
+        """The as-of date and the engagement date of a case."""
+        as_of = data.get("as_of", self.loaded.last_day)
+        if not isinstance(as_of, date):
+            self.fault("E241", (*path, "as_of"), "`as_of` is not a date", "Write it as 2014-01-31.")
+            as_of = self.loaded.last_day
+        engaged_on = data.get("engaged_on", add_months(as_of, -12))
+        if not isinstance(engaged_on, date):
+            self.fault("E241", (*path, "engaged_on"), "`engaged_on` is not a date", "Write it as 2013-01-31.")
+        elif engaged_on >= as_of:
+            what = f"`engaged_on` is {engaged_on}, not before the as-of date {as_of}"
+            self.fault("E241", (*path, "engaged_on"), what, "Give an earlier day, or a later `as_of`.")
+        else:
+            return as_of, engaged_on
+        return as_of, add_months(as_of, -12)
 
     def expectations(self, data: dict[str, Any], part: str, path: marked.Path) -> None:
         """What a case expects beside its verdict: reasons, and flags of a route."""
@@ -329,7 +411,9 @@ class _FamilyReader:
         return found, tuple(members)
 
     def members(self, facts: dict[str, Any], key: str, kind: str, path: marked.Path) -> Iterator[CaseMember]:
-        asked = any(read.role is not None and _kind(read.role) == kind for read in self.needed)
+        roles = [read.role for read in self.needed if read.role is not None]
+        nobody_listed = not {"children", "adults"} & facts.keys()
+        asked = any(_kind(role) == kind or (role.kind == "member" and nobody_listed) for role in roles)
         if key not in facts:
             if asked:
                 what = f"the case does not say who the {key} are, and '{self.item}' asks about them"
@@ -347,12 +431,22 @@ class _FamilyReader:
     def member(self, data: dict[str, Any], kind: str, path: marked.Path) -> CaseMember:
         present = self.anchors(data, "present", path)
         of_school_age = self.anchors(data, "of_school_age", path) if kind == "child" else frozenset[str]()
-        bare = CaseMember(kind, present, of_school_age, {})
-        settings = ("present", "of_school_age") if kind == "child" else ("present",)
+        resident = self.resident(data, path)
+        bare = CaseMember(kind, present, of_school_age, resident, {})
+        settings = ("present", "resident", *(("of_school_age",) if kind == "child" else ()))
         given = {name: value for name, value in data.items() if name not in settings}
         readable = [r.measure for r in self.read_at_all if r.role is not None and bare.holds(r.role)]
         needed = [r.measure for r in self.needed if r.role is not None and bare.holds(r.role)]
-        return CaseMember(kind, present, of_school_age, self.facts(given, readable, needed, path))
+        return CaseMember(kind, present, of_school_age, resident, self.facts(given, readable, needed, path))
+
+    def resident(self, data: dict[str, Any], path: marked.Path) -> CaseFact:
+        match data.get("resident", True):
+            case bool(given):
+                return CaseFact(given)
+            case {"unknown": reason, **rest} if not rest and reason in _UNKNOWN_REASONS:
+                return CaseFact(None, str(reason))
+        self.file.fault("E245", (*path, "resident"), "'resident' cannot have this value", _VALUES["boolean"])
+        return CaseFact(True)
 
     def anchors(self, data: dict[str, Any], key: str, path: marked.Path) -> frozenset[str]:
         given = data.get(key, ANCHORS)
@@ -365,36 +459,34 @@ class _FamilyReader:
         self, given: dict[str, Any], readable: list[Measure], needed: list[Measure], path: marked.Path
     ) -> dict[str, CaseFact]:
         """Facts by key. Each that is needed must be there, and each that is there must be read by something."""
-        readable = [measure for measure in readable if not isinstance(measure, SchoolAge)]
-        needed = [measure for measure in needed if not isinstance(measure, SchoolAge)]
-        names = sorted({fact_name(measure) for measure in readable})
+        readable = [measure for measure in readable if not isinstance(measure, SchoolAge | Resident)]
+        needed = [measure for measure in needed if not isinstance(measure, SchoolAge | Resident)]
+        names = sorted({name for measure in readable for name in fact_names(measure)})
         found: dict[str, CaseFact] = {}
         for name, value in given.items():
             if name not in names:
                 what = f"'{self.item}' does not read '{name}' of this subject{close(name, names)}"
                 self.file.fault("E243", (*path, name), what, f"It reads: {', '.join(names) or 'nothing'}.")
                 continue
-            found |= self.fact(name, value, readable, needed, (*path, name))
+            named = [measure for measure in readable if _given_as(measure, given) == name]
+            found |= self.fact(name, value, named, needed, (*path, name))
         if given.keys() - set(names):
             return found  # a misspelt fact is missing under its own name: one fault is enough
-        for name, day in sorted({(fact_name(m), when(m)) for m in needed if self.rules.fact_key(m) not in found}):
-            by_day = given.get(name, {})
-            if isinstance(by_day, dict) and not {day, "unknown"} & by_day.keys():
-                what = f"the case does not give '{name}' at {day}, and '{self.item}' reads it"
-                self.file.fault("E244", path, what, "Add it; if nobody knows, as `{unknown: not_covered}`.")
+        for name, day in sorted({(fact_name(m), when(m)) for m in needed if _given_as(m, given) is None}):
+            what = f"the case does not give '{name}' at {day}, and '{self.item}' reads it"
+            self.file.fault("E244", path, what, "Add it; if nobody knows, as `{unknown: not_covered}`.")
         return found
 
     def fact(
-        self, name: str, value: Any, readable: list[Measure], needed: list[Measure], path: marked.Path
+        self, name: str, value: Any, named: list[Measure], needed: list[Measure], path: marked.Path
     ) -> dict[str, CaseFact]:
         """One name's facts: one value for the day it is read for, or a value for each of several days."""
-        named = [measure for measure in readable if fact_name(measure) == name]
         days = {when(measure) for measure in named}
         if isinstance(value, dict) and "unknown" not in value:
             self.file.known_keys(value, sorted(days), path)
             by_day = {day: (given, (*path, day)) for day, given in value.items() if day in days}
         else:
-            days_needed = {when(measure) for measure in needed if fact_name(measure) == name} or days
+            days_needed = {when(measure) for measure in named if measure in needed} or days
             if len(days_needed) > 1:
                 what = f"'{name}' is read for {' and for '.join(sorted(days_needed))}"
                 example = f"{name}: {{{', '.join(f'{day}: …' for day in sorted(days_needed))}}}"
@@ -405,22 +497,26 @@ class _FamilyReader:
         for day, (given, at) in by_day.items():
             on_day = [measure for measure in named if when(measure) == day]
             ours = [measure for measure in on_day if measure in needed] or on_day
+            ways = len({self.rules.fact_key(_of_all(measure)) for measure in ours})
             for measure in ours:
-                if (fact := self.value(given, measure, len({self.rules.fact_key(m) for m in ours}), at)) is not None:
+                if (fact := self.value(given, measure, ways, at)) is not None:
                     found[self.rules.fact_key(measure)] = fact
         return found
 
-    def value(self, given: Any, measure: Measure, sharing: int, path: marked.Path) -> CaseFact | None:
-        """One fact's value as its measure's unit has it."""
-        codes = measure.arguments().get("codes") or measure.arguments().get("kinds")
+    def value(self, given: Any, measure: Measure, ways: int, path: marked.Path) -> CaseFact | None:
+        """One fact's value as its measure's unit has it. `ways`: in how many ways the name is read for the day."""
+        codes = self.looked_for(measure)
         match given:
             case {"unknown": reason, **rest} if not rest and reason in _UNKNOWN_REASONS:
                 return CaseFact(None, str(reason))
-            case tuple() if measure.unit == "boolean" and codes and all(isinstance(code, str) for code in given):
-                return CaseFact(any(code in self.rules.codes(str(codes)) for code in given))
-            case _ if sharing > 1:
+            case tuple() if codes is not None and all(isinstance(code, str) for code in given):
+                return CaseFact(_found(measure, given, codes))
+            case _ if ways > 1:
                 what = f"'{measure.name}' is read in more than one way for this day"
-                self.file.fault("E245", path, what, "Give the codes that are found, as in [JSA] or [].")
+                next_step = (
+                    _LISTS[measure.subject] if codes is not None else "Let a criterion read it in one way a day."
+                )
+                self.file.fault("E245", path, what, next_step)
                 return None
             case bool() if measure.unit == "boolean":
                 return CaseFact(given)
@@ -441,14 +537,45 @@ class _FamilyReader:
                 return CaseFact(given)
             case tuple() if measure.unit == "words" and given and all(word in ENROLMENTS for word in given):
                 return CaseFact(";".join(sorted(set(given))))
-        self.file.fault("E245", path, f"'{measure.name}' cannot have this value", _VALUES[measure.unit])
+        next_step = _VALUES[measure.unit] if codes is None else f"{_VALUES[measure.unit]} {_LISTS[measure.subject]}"
+        self.file.fault("E245", path, f"'{measure.name}' cannot have this value", next_step)
         return None
 
+    def looked_for(self, measure: Measure) -> tuple[str, ...] | None:
+        """The codes or needs that a measure looks for; None where it looks for none."""
+        match measure:
+            case DaysSince():
+                return None  # its need says whose outcome is dated
+            case _:
+                named = (measure.parameters().get(key) for key in ("codes", "kinds", "need", "needs"))
+                return next((self.rules.codes(name) for name in named if name), None)
 
+
+def _given_as(measure: Measure, given: Mapping[str, Any]) -> str | None:
+    """The name under which a case gives a measure for its day; None where it does not."""
+    for name in fact_names(measure):
+        value = given.get(name)
+        if name in given and (not isinstance(value, dict) or {when(measure), "unknown"} & value.keys()):
+            return name
+    return None
+
+
+def _found(measure: Measure, given: tuple[str, ...], codes: tuple[str, ...]) -> int | bool:
+    """What a measure makes of the codes or needs that are found. Each start counts; each need counts once."""
+    if isinstance(measure, ProvisionStarts):
+        return sum(code in codes for code in given)
+    different = len(set(given) & set(codes))
+    return different if measure.unit == "count" else different > 0
+
+
+_LISTS = {
+    "member": "Give the codes that are found, as in [JSA] or [].",
+    "family": "Give the needs that are so, as in [debt] or [].",
+}
 _VALUES = {
     "count": "Write a whole number, or {unknown: not_covered}.",
     "share": "Write it as 57/380, or {unknown: no_record}.",
-    "boolean": "Write true or false, or the codes that are found as a list, or {unknown: not_covered}.",
+    "boolean": "Write true or false, or {unknown: not_covered}.",
     "weeks": "Write whole weeks, or {unknown: not_covered}.",
     "days": "Write whole days, or {unknown: not_covered}.",
     "months": "Write whole months, or {unknown: missing_field}.",
@@ -458,4 +585,4 @@ _VALUES = {
 
 
 def _kind(role: Role) -> str:
-    return "adult" if role.kind == "adult" else "child"
+    return "child" if role.kind == "school_age_child" else role.kind
