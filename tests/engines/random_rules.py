@@ -15,6 +15,9 @@ from pbr.rulebook.rules import Rules
 from pbr.values import Share
 
 AS_OF = date(2014, 10, 31)
+ENGAGED = date(2013, 5, 1)
+LATER = date(2014, 1, 1)
+"""A day between: figures that change then are others at engagement than as of the day of decision."""
 
 PARAMETERS: dict[str, tuple[str, Any]] = {
     "one": ("count", 1),
@@ -33,7 +36,12 @@ PARAMETERS: dict[str, tuple[str, Any]] = {
     "courses": ("codes", ("esf",)),
     "out_of_school": ("codes", ("alternative_provision", "not_on_roll")),
     "concern": ("need", "local_discretion"),
+    "concerns": ("codes", ("debt", "local_discretion")),
+    "of_age": ("years", 16),
+    "closed": ("months", 6),
 }
+CHANGED: dict[str, Any] = {"two": 1, "three": 2, "limit": Share(1, 10), "terms": 2, "half_year": 5, "of_age": 18}
+"""What some parameters are from `LATER` on, in some packs."""
 
 COMPARATORS = st.sampled_from(["at_least", "more_than", "at_most", "less_than"])
 
@@ -42,7 +50,20 @@ COMPARATORS = st.sampled_from(["at_least", "more_than", "at_most", "less_than"])
 def family_test(draw: st.DrawFn) -> dict[str, Any]:
     """A test of one measure of the family, against a limit or its baseline."""
     name = draw(st.sampled_from(["asb_incidents", "minor_offences", "adult_offences"]))
-    match draw(st.integers(0, 3)):
+    match draw(st.integers(0, 8)):
+        case 4:
+            on = draw(st.sampled_from(["engagement", "day_before_as_of"]))
+            measure = {"name": "needs_identified", "needs": "concerns", "on": on}
+            return {"measure": measure, draw(COMPARATORS): draw(st.sampled_from(["one", "two"]))}
+        case 5:
+            return {"measure": {"name": "needs_outstanding", "needs": "concerns"}, draw(COMPARATORS): "one"}
+        case 6:
+            measure = {"name": "recorded", "field": "lead_worker", "on": "day_before_as_of"}
+            return {"measure": measure, "is": draw(st.booleans())}
+        case 7:
+            return {"measure": {"name": "months_since", "field": "closed_on"}, draw(COMPARATORS): "closed"}
+        case 8:
+            return {"measure": {"name": "expecting"}, "is": draw(st.booleans())}
         case 0:
             return {
                 "measure": {"name": "need_identified", "need": "concern", "on": "engagement"},
@@ -90,6 +111,18 @@ def adult_test(draw: st.DrawFn) -> dict[str, Any]:
             return {"measure": measure, draw(COMPARATORS): "one"}
 
 
+@st.composite
+def member_test(draw: st.DrawFn) -> dict[str, Any]:
+    at = draw(st.sampled_from(["engagement", "as_of"]))
+    match draw(st.integers(0, 2)):
+        case 0:
+            return {"measure": {"name": "age", "at": at}, draw(COMPARATORS): "of_age"}
+        case 1:
+            return {"measure": {"name": "resident", "at": at}, "is": draw(st.booleans())}
+        case _:
+            return {"measure": {"name": "in_work", "on": at}, "is": draw(st.booleans())}
+
+
 def composed(tests: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Tests, and the language's ways of putting tests together, a few levels deep."""
     return st.recursive(
@@ -107,8 +140,9 @@ def composed(tests: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 @st.composite
 def quantified(draw: st.DrawFn) -> dict[str, Any]:
     at = draw(st.sampled_from(["engagement", "as_of"]))
-    kind = draw(st.sampled_from(["child", "adult", "school_age_child"]))
-    body = draw(composed(adult_test() if kind == "adult" else child_test()))
+    kind = draw(st.sampled_from(["child", "adult", "school_age_child", "member"]))
+    tests = {"adult": adult_test(), "member": member_test()}.get(kind, child_test())
+    body = draw(composed(tests))
     terms = {"last_terms": "terms"} if kind == "school_age_child" else {}
     return {draw(st.sampled_from(["every", "some"])): kind, "at": at, **terms, "that": body}
 
@@ -125,7 +159,8 @@ def packs(draw: st.DrawFn) -> Pack:
 
     eligibility = {f"e{n}": criterion(draw(CRITERIA)) for n in range(draw(st.integers(1, 2)))}
     refs = tuple({"criterion": name} for name in eligibility)
-    eligibility["eligible"] = criterion({"any_of": refs})
+    left_out = tuple({"criterion": name, "leaving_out": "non_resident_adults"} for name in eligibility)
+    eligibility["eligible"] = criterion({"any_of": refs + (left_out if draw(st.booleans()) else ())})
     results = {f"r{n}": criterion(draw(CRITERIA)) for n in range(draw(st.integers(1, 3)))}
     chosen = st.sampled_from(sorted(results)).map(lambda name: {"criterion": name})
     routes = {
@@ -148,24 +183,25 @@ def packs(draw: st.DrawFn) -> Pack:
         "alone": {**flag, "kind": "condition", "met_routes": ("route0",), "unless": draw(CRITERIA)},
         "changed": {**flag, "kind": "condition", "when": draw(CRITERIA)},
     }
+    changes = CHANGED if draw(st.booleans()) else {}
+
+    def dated(day: date, value: Any) -> dict[str, Any]:
+        standing = draw(st.sampled_from(["verified", "unverified"]))
+        return {"from": day, "value": value, "citation": "c", "standing": standing}
+
     parameters = {
         name: {
             "title": name,
             "unit": unit,
             "values": (
-                {
-                    "from": date(2012, 4, 1),
-                    "value": value,
-                    "citation": "c",
-                    "standing": draw(st.sampled_from(["verified", "unverified"])),
-                },
+                dated(date(2012, 4, 1), value),
+                *((dated(LATER, changes[name]),) if name in changes else ()),
             ),
         }
         for name, (unit, value) in {**PARAMETERS, "fee": ("pence", 70000), "cap": ("pence", 400000)}.items()
     }
     tariff = {
         "citation": "c",
-        "engaged": {"from": date(2012, 4, 1), "until": date(2015, 3, 31)},
         "claimed_until": date(2015, 5, 31),
         "attachment_fee": "fee",
         "family_cap": "cap",
@@ -177,6 +213,14 @@ def packs(draw: st.DrawFn) -> Pack:
             "id": "random",
             "title": "t",
             "citation": "c",
+            "in_force": (
+                {
+                    "engaged": {"from": date(2012, 4, 1), "until": date(2015, 3, 31)},
+                    "decided": {"from": date(2012, 4, 1), "until": date(2015, 5, 31)},
+                    "citation": "c",
+                    "standing": "verified",
+                },
+            ),
             "parameters": parameters,
             "eligibility": eligibility,
             "results": results,
@@ -192,6 +236,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "boolean": st.booleans(),
     "weeks": st.sampled_from([0, 24, 25, 26, 27, 30]),
     "days": st.sampled_from([0, 83, 84, 90, 91, 92, 97, 98, 99]),
+    "months": st.sampled_from([0, 5, 6, 7]),
+    "years": st.sampled_from([0, 15, 16, 17, 18, 19]),
     "words": st.sampled_from(["registered", "not_on_roll", "alternative_provision;registered"]),
 }
 SHARES = st.sampled_from(
@@ -214,7 +260,7 @@ def facts_for(draw: st.DrawFn, rules: Rules) -> Facts:
     families: list[dict[str, Any]] = []
     members: list[dict[str, Any]] = []
     for f in range(draw(st.integers(1, 3))):
-        family: dict[str, Any] = {"family_id": f"F{f}", "engaged_on": date(2013, 5, 1)}
+        family: dict[str, Any] = {"family_id": f"F{f}", "engaged_on": ENGAGED}
         families.append(family | {key: draw(cells(m)) for key, m in rules.family_measures.items()})
         for m in range(draw(st.integers(0, 3))) if rules.roles else ():
             person: dict[str, Any] = {"family_id": f"F{f}", "subject_id": f"P{f}{m}"}
@@ -234,6 +280,6 @@ def facts_for(draw: st.DrawFn, rules: Rules) -> Facts:
 
 @st.composite
 def decisions(draw: st.DrawFn) -> tuple[Facts, Rules]:
-    """A random pack, read on the as-of date, and facts for it."""
-    rules = Rules(draw(packs()), AS_OF, "0" * 64)
+    """A random pack, read as of a day for families that engaged on another, and facts for it."""
+    rules = Rules(draw(packs()), AS_OF, "0" * 64, engaged=ENGAGED)
     return draw(facts_for(rules)), rules

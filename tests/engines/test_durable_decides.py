@@ -89,6 +89,14 @@ def rules_of(
         {
             "id": "by-hand",
             **words,
+            "in_force": (
+                {
+                    "engaged": {"from": date(2012, 4, 1), "until": date(2015, 3, 31)},
+                    "decided": {"from": date(2012, 4, 1), "until": date(2015, 5, 31)},
+                    "citation": "c",
+                    "standing": "verified",
+                },
+            ),
             "parameters": {
                 name: {"title": name, "unit": unit, "values": ({**dated, "value": value, "standing": standing},)}
                 for name, (unit, value, standing) in PARAMETERS.items()
@@ -99,7 +107,6 @@ def rules_of(
             "flags": {name: {**words, **flag} for name, flag in (flags or {}).items()},
             "tariff": {
                 "citation": "c",
-                "engaged": {"from": date(2012, 4, 1), "until": date(2015, 3, 31)},
                 "claimed_until": date(2015, 5, 31),
                 "attachment_fee": "fee",
                 "family_cap": "fee",
