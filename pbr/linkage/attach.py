@@ -41,7 +41,7 @@ def attach(extracts: Mapping[str, Extract]) -> Evidence:
         if table in ("families", "members"):
             continue
         if table in FAMILY_TABLES:
-            records[table] = extract.accepted.with_columns(possible=pl.lit(False))
+            records[table] = extract.accepted.select(*_own(extract), "person_id", possible=pl.lit(False))
             continue
         found = link(table, _details(extract), people)
         of_rejected = found.filter("is_rejected")
@@ -56,7 +56,7 @@ def attach(extracts: Mapping[str, Extract]) -> Evidence:
     doubtful_people = _stacked(doubts, {"table": pl.String, "person_id": pl.String}).unique().sort(pl.all())
     return Evidence(
         families=extracts["families"].accepted,
-        members=accepted_members.select("family_id", "person_id", "date_of_birth", "joined_on", "left_on"),
+        members=accepted_members.select("family_id", "person_id", "date_of_birth", "joined_on", "left_on", "resident"),
         records=records,
         doubtful_people=doubtful_people,
         doubtful_families=_doubtful_families(extracts, doubtful_people),
@@ -78,13 +78,17 @@ def _details(extract: Extract) -> pl.DataFrame:
 
 
 def _about_people(extract: Extract, links: pl.DataFrame) -> pl.DataFrame:
-    own = [name for name in extract.accepted.columns if name not in IDENTITY]
     return (
         extract.accepted.lazy()
-        .select(own)
+        .select(_own(extract))
         .join(links.lazy().select("record_id", "person_id", possible=pl.col("status") == "possible"), on="record_id")
         .collect()
     )
+
+
+def _own(extract: Extract) -> list[str]:
+    """The columns that say what a record is about, not whom."""
+    return [name for name in extract.accepted.columns if name not in IDENTITY]
 
 
 def _broken(table: str, linked: pl.DataFrame, born: pl.DataFrame) -> pl.DataFrame:

@@ -25,8 +25,9 @@ class Evidence:
     """One authority's evidence, linked.
 
     `families`: the accepted rows of the table. `members`: `family_id`, `person_id`, `date_of_birth`, `joined_on`,
-    `left_on`, one row a period. `records`: by table, the contract's columns with `record_id`, `person_id` and
-    `possible` (`family_id` instead of a person for needs and outcomes); only records about members.
+    `left_on`, `resident`, one row a period. `records`: by table, the contract's columns with `record_id`, `person_id`
+    and `possible`; only records about members. Needs and outcomes are about a family, `family_id`; their `person_id`
+    is as the supplier wrote it, null where they name nobody.
     `doubtful_people`: `table`, `person_id`; `doubtful_families`: `table`, `family_id`; a quarantined row of that table
     is about them. `doubtful_members`: `family_id`, `person_id` (the record's id where it has none), `date_of_birth`
     (null where unreadable), of quarantined members' rows. `links`: see `linkage.passes`. `quarantine`: what linkage

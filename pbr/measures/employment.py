@@ -11,6 +11,7 @@ from pbr.linkage import Evidence
 from pbr.measures.reading import covered, day, fact, tally, window, within
 from pbr.rulebook.measures import (
     EmploymentMeasure,
+    InWork,
     LongestRunInWork,
     OnProvision,
     OutOfWorkBenefit,
@@ -35,7 +36,7 @@ def measure(
         if not isinstance(call, WeeksInWork | LongestRunInWork):
             frame = frame.join(tally(spells.filter(_counts(call, rules)), ONE_ADULT, key), on=ONE_ADULT, how="left")
         match call:
-            case OutOfWorkBenefit() | OnProvision():
+            case OutOfWorkBenefit() | OnProvision() | InWork():
                 when = day(call.on, rules.on)
                 is_covered = covered(coverage, when, when + one_day)
                 value = pl.col(key).struct.field("count").fill_null(0) > 0
@@ -77,17 +78,24 @@ def _spells(people: pl.DataFrame, evidence: Evidence, rules: Rules) -> pl.LazyFr
 
 
 def _counts(call: EmploymentMeasure, rules: Rules) -> pl.Expr:
+    kind = pl.col("kind")
     match call:
-        case OutOfWorkBenefit() | OnProvision():
-            kind = "benefit" if isinstance(call, OutOfWorkBenefit) else "provision"
-            when = day(call.on, rules.on)
-            is_open = pl.col("ends_on").is_null() | (pl.col("ends_on") >= when)
-            timely = (pl.col("starts_on") <= when) & is_open
+        case InWork():
+            return (kind == "work") & _is_open(call.on, rules)
+        case OutOfWorkBenefit():
+            counts = (kind == "benefit") & _is_open(call.on, rules)
+        case OnProvision():
+            counts = (kind == "provision") & _is_open(call.on, rules)
         case ProvisionStarts():
-            kind, timely = "provision", within("starts_on", *window(call, rules))
+            counts = (kind == "provision") & within("starts_on", *window(call, rules))
         case _:
             raise TypeError(type(call).__name__)
-    return (pl.col("kind") == kind) & pl.col("code").is_in(rules.codes(call.codes)).fill_null(False) & timely
+    return counts & pl.col("code").is_in(rules.codes(call.codes)).fill_null(False)
+
+
+def _is_open(on: str, rules: Rules) -> pl.Expr:
+    when = day(on, rules.on)
+    return (pl.col("starts_on") <= when) & (pl.col("ends_on").is_null() | (pl.col("ends_on") >= when))
 
 
 def _work_window(call: WeeksInWork | LongestRunInWork, rules: Rules) -> tuple[pl.Expr, pl.Expr]:

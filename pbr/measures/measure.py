@@ -9,19 +9,26 @@ from typing import Any
 import polars as pl
 
 from pbr.linkage import Evidence
-from pbr.measures import attendance, employment, exclusions, offending, practice, social_care, subjects
+from pbr.measures import attendance, employment, exclusions, offending, people, practice, social_care, subjects
 from pbr.measures.calendar import Calendar
 from pbr.measures.facts import Facts
 from pbr.rulebook.measures import (
     Absence,
+    Age,
     DaysSince,
     EmploymentMeasure,
     Enrolment,
+    Expecting,
     MeasureNode,
+    MonthsSince,
     NeedIdentified,
+    NeedsIdentified,
+    NeedsOutstanding,
     OffendingMeasure,
     OpenSocialCare,
     PermanentExclusions,
+    Recorded,
+    Resident,
     SchoolAge,
     Suspensions,
     TermMeasure,
@@ -50,7 +57,7 @@ def measure(evidence: Evidence, rules: Rules, calendar: Calendar) -> Measured:
     of_families = families.select("family_id", "engaged_on")
     for frame in (
         offending.measure(_named(rules.family_measures, OffendingMeasure), families, evidence, rules),
-        practice.measure(_named(rules.family_measures, NeedIdentified, DaysSince), families, evidence, rules),
+        practice.measure(_named(rules.family_measures, *_PRACTICE), families, evidence, rules),
     ):
         of_families = of_families.join(frame, on="family_id", maintain_order="left")
 
@@ -58,16 +65,18 @@ def measure(evidence: Evidence, rules: Rules, calendar: Calendar) -> Measured:
     of_members = members.select(*ONE_MEMBER, *[role.key for role in rules.roles])
     for (kind, _), calls in _together(rules).items():
         holders = {key: pl.any_horizontal(role.key for role in rules.member_measures[key][1]) for key in calls}
-        people = members.filter(pl.any_horizontal(holders.values()))
+        of = members.filter(pl.any_horizontal(holders.values()))
         match kind:
             case "attendance":
-                frame = attendance.measure(calls, people, term_records, rules, calendar)
+                frame = attendance.measure(calls, of, term_records, rules, calendar)
             case "exclusions":
-                frame = exclusions.measure(calls, people, evidence, rules, calendar)
+                frame = exclusions.measure(calls, of, evidence, rules, calendar)
             case "employment":
-                frame = employment.measure(calls, people, evidence, rules)
+                frame = employment.measure(calls, of, evidence, rules)
+            case "people":
+                frame = people.measure(calls, of, rules)
             case _:
-                frame = social_care.measure(calls, people, evidence, rules)
+                frame = social_care.measure(calls, of, evidence, rules)
         of_members = of_members.join(frame, on=ONE_MEMBER, how="left", maintain_order="left").with_columns(
             pl.when(holds).then(pl.col(key)).alias(key) for key, holds in holders.items()
         )
@@ -98,4 +107,6 @@ _KINDS: dict[str, Sequence[type[MeasureNode]]] = {
     "exclusions": (Suspensions, PermanentExclusions),
     "employment": (EmploymentMeasure,),
     "social_care": (OpenSocialCare,),
+    "people": (Age, Resident),
 }
+_PRACTICE = (NeedIdentified, NeedsIdentified, NeedsOutstanding, DaysSince, MonthsSince, Recorded, Expecting)

@@ -10,7 +10,7 @@ import polars as pl
 from pbr.linkage import Evidence
 from pbr.measures.calendar import birthday
 from pbr.measures.reading import covered, fact, tally, window, within
-from pbr.measures.subjects import is_member_on
+from pbr.measures.subjects import is_member_on, is_non_resident_adult
 from pbr.rulebook.measures import AdultOffences, AsbIncidents, OffendingMeasure
 from pbr.rulebook.rules import Rules
 
@@ -39,7 +39,11 @@ def measure(
 
 
 def _events(families: pl.DataFrame, evidence: Evidence, rules: Rules) -> pl.LazyFrame:
-    """Every event by somebody who was a member on its day, with its family, their age then and whether they left."""
+    """Every event by somebody who was a member on its day, with its family, and who they are.
+
+    Boolean columns `minor` (under 18 on the day), `departed` (no member at the as-of date) and `non_resident` (18 or
+    over at engagement, and not living with the family on the day).
+    """
     memberships = evidence.members.lazy()
     here_now = (
         memberships.filter(is_member_on(pl.lit(rules.on)))
@@ -62,10 +66,14 @@ def _events(families: pl.DataFrame, evidence: Evidence, rules: Rules) -> pl.Lazy
         .filter(is_member_on(pl.col("occurred_on")))
         .join(families.lazy().select("family_id", "engaged_on"), on="family_id")
         .join(here_now, on=["family_id", "person_id"], how="left")
-        .with_columns(minor=birthday(18) > pl.col("occurred_on"), departed=pl.col("here_now").is_null())
+        .with_columns(
+            minor=birthday(18) > pl.col("occurred_on"),
+            departed=pl.col("here_now").is_null(),
+            non_resident=is_non_resident_adult(),
+        )
         # A record that may be about two of the family's members is one event of the family all the same.
         .sort("record_id", "person_id")
-        .unique(["family_id", "record_id", "minor", "departed"], keep="first", maintain_order=True)
+        .unique(["family_id", "record_id", "minor", "departed", "non_resident"], keep="first", maintain_order=True)
     )
 
 
@@ -80,4 +88,8 @@ def _counts(call: OffendingMeasure, rules: Rules) -> pl.Expr:
         case _:
             what = offence & pl.col("minor")
     counts = what & within("occurred_on", *window(call, rules))
-    return counts & pl.col("departed") if call.by_departed else counts
+    if call.by_departed:
+        counts &= pl.col("departed")
+    if call.leaving_out:
+        counts &= ~pl.col("non_resident")
+    return counts

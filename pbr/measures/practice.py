@@ -1,55 +1,212 @@
-"""Practice: what practitioners record of a family: needs, outcomes, and the dates of assessment, plan and closure."""
+"""Practice: what practitioners record of a family: its needs, their outcomes, and the dates of assessment and plan.
+
+A need or an outcome names the person it is about by the authority's own id, or nobody: then it is the family's own.
+However many measures ask for needs, the table is grouped once.
+"""
 
 from __future__ import annotations
 
+from calendar import monthrange
+from typing import Any
+
 import polars as pl
 
-from pbr.linkage import Evidence
+from pbr.linkage import Coverage, Evidence, squeezed
 from pbr.measures.reading import covered, day, fact
-from pbr.rulebook.measures import DaysSince, NeedIdentified
+from pbr.measures.subjects import is_member_on, is_non_resident_adult
+from pbr.rulebook.measures import (
+    DaysSince,
+    Expecting,
+    MeasureNode,
+    MonthsSince,
+    NeedIdentified,
+    NeedsIdentified,
+    NeedsOutstanding,
+    Recorded,
+)
 from pbr.rulebook.rules import Rules
 
+NOBODY = ""
+"""The person of a record that names none."""
+ONE_NEED = ["family_id", "need"]
+ONE_INSTANCE = [*ONE_NEED, "person"]
+"""A need of one person, or of nobody in particular."""
 
-def measure(
-    calls: dict[str, NeedIdentified | DaysSince], families: pl.DataFrame, evidence: Evidence, rules: Rules
-) -> pl.DataFrame:
+
+def measure(calls: dict[str, MeasureNode], families: pl.DataFrame, evidence: Evidence, rules: Rules) -> pl.DataFrame:
     """Facts of families: `family_id` and one struct column a key. `families` has the columns of `subjects.families`."""
-    frame, facts = families.lazy(), {}
-    engaged = families.lazy().select("family_id", "engaged_on")
-    for number, (key, call) in enumerate(calls.items()):
-        found = f"found_{number}"
-        match call:
-            case NeedIdentified():
-                when = day(call.on, rules.on)
-                rows = _rows(evidence, "needs", "identified_on", rules).join(engaged, on="family_id")
-                rows = rows.filter(pl.col("need").is_in(rules.codes(call.need)) & (pl.col("identified_on") <= when))
-                is_covered = covered(evidence.coverage.get("needs"), when, when + pl.duration(days=1))
-                frame = frame.join(_found(rows, "identified_on", found), on="family_id", how="left")
-                records = pl.col(found).struct.field("records")
-                facts[key] = fact(call, pl.col(found).is_not_null(), is_covered=is_covered, records=records)
-            case DaysSince(field="outcome_observed_on"):
-                rows = _rows(evidence, "outcomes", "observed_on", rules)
-                rows = rows.filter(pl.col("need").is_in(rules.codes(str(call.need))))
-                frame = frame.join(_found(rows, "observed_on", found), on="family_id", how="left")
-                last, records = pl.col(found).struct.field("last"), pl.col(found).struct.field("records")
-                facts[key] = _days_since(call, last, records, rules)
-            case DaysSince():
-                dated = pl.when(pl.col(call.field) < rules.on).then(pl.col(call.field))
-                facts[key] = _days_since(call, dated, pl.concat_list("record_id"), rules)
+    needs, outcomes = _needs(families, evidence, rules), _rows(evidence, "outcomes", "observed_on", rules)
+    frame = families.lazy()
+    for found in (
+        _identified(_of(calls, NeedIdentified, NeedsIdentified), needs, rules),
+        _outstanding(_of(calls, NeedsOutstanding), needs, outcomes, rules),
+        _observed(_of(calls, DaysSince), outcomes, rules),
+    ):
+        frame = frame.join(found, on="family_id", how="left")
+    coverage = evidence.coverage
+    facts = {key: _fact(key, call, coverage, rules) for key, call in calls.items()}
     return frame.select("family_id", **facts).collect()
 
 
+def _of(calls: dict[str, Any], *kinds: type[MeasureNode]) -> dict[str, Any]:
+    return {key: call for key, call in calls.items() if isinstance(call, kinds)}
+
+
+def _fact(key: str, call: MeasureNode, coverage: dict[str, Coverage], rules: Rules) -> pl.Expr:
+    one_day = pl.duration(days=1)
+    found, records = pl.col(key).struct.field, pl.col(key).struct.field("records")
+    own_record = pl.concat_list("record_id")
+    match call:
+        case NeedIdentified() | NeedsIdentified():
+            when = day(call.on, rules.on)
+            count = found("count").fill_null(0)
+            value = count > 0 if isinstance(call, NeedIdentified) else count
+            is_covered = covered(coverage.get("needs"), when, when + one_day)
+            return fact(call, value, is_covered=is_covered, records=records)
+        case NeedsOutstanding():
+            when = day("day_before_as_of", rules.on)
+            both = [covered(coverage.get(table), when, when + one_day) for table in ("needs", "outcomes")]
+            value = found("count").fill_null(0)
+            return fact(call, value, is_covered=pl.all_horizontal(both), records=records)
+        case DaysSince(field="outcome_observed_on"):
+            return _since(call, (pl.lit(rules.on) - found("last")).dt.total_days(), records)
+        case DaysSince():
+            return _since(call, (pl.lit(rules.on) - _past(call.field, rules)).dt.total_days(), own_record)
+        case MonthsSince():
+            return _since(call, _whole_months(_past(call.field, rules), rules), own_record)
+        case Recorded():
+            given = pl.col(call.field)
+            by_then = pl.lit(True)
+            if call.field != "lead_worker":
+                by_then = (given <= day(call.on, rules.on)) & (given < rules.on)
+            return fact(call, by_then, also_null={"missing_field": given.is_null()}, records=own_record)
+        case Expecting():
+            said = pl.col("expecting")
+            return fact(call, said, also_null={"missing_field": said.is_null()}, records=own_record)
+        case _:
+            raise TypeError(type(call).__name__)
+
+
+# ------------------------------------------------------------------------------------------------- the family's record
+
+
+def _past(field: str, rules: Rules) -> pl.Expr:
+    """A date of the family's record, where it lies before the as-of date."""
+    return pl.when(pl.col(field) < rules.on).then(pl.col(field))
+
+
+def _since(call: MeasureNode, value: pl.Expr, records: pl.Expr) -> pl.Expr:
+    return fact(call, value, also_null={"missing_field": value.is_null()}, records=records)
+
+
+def _whole_months(dated: pl.Expr, rules: Rules) -> pl.Expr:
+    """The most calendar months after which the day is not past the as-of date (`values.add_months`)."""
+    on = rules.on
+    months = (on.year - dated.dt.year().cast(pl.Int64)) * 12 + on.month - dated.dt.month().cast(pl.Int64)
+    # A day that the as-of date's month does not have is that month's last.
+    day_of_month = pl.min_horizontal(dated.dt.day().cast(pl.Int64), pl.lit(monthrange(on.year, on.month)[1]))
+    return pl.when(dated.is_not_null()).then(months - (day_of_month > on.day).cast(pl.Int64))
+
+
+# ------------------------------------------------------------------------------------------------- needs and outcomes
+
+
 def _rows(evidence: Evidence, table: str, dated: str, rules: Rules) -> pl.LazyFrame:
-    schema = {"family_id": pl.String, "need": pl.String, dated: pl.Date, "record_id": pl.String}
+    schema = {"family_id": pl.String, "person_id": pl.String, "need": pl.String, dated: pl.Date, "record_id": pl.String}
+    if table == "outcomes":
+        schema["status"] = pl.String
     rows = evidence.records.get(table, pl.DataFrame(schema=schema)).lazy()
-    return rows.select(*schema).filter(pl.col(dated) < rules.on)
+    person = squeezed("person_id").fill_null(NOBODY)
+    # By record id, so that the records behind a fact are.
+    return rows.filter(pl.col(dated) < rules.on).select(*schema, person=person).drop("person_id").sort("record_id")
 
 
-def _found(rows: pl.LazyFrame, dated: str, name: str) -> pl.LazyFrame:
-    found = pl.struct(last=pl.col(dated).max(), records=pl.col("record_id").unique().sort().implode())
-    return rows.group_by("family_id").agg(found.alias(name))
+def _needs(families: pl.DataFrame, evidence: Evidence, rules: Rules) -> pl.LazyFrame:
+    """Every need identified before the as-of date, and whether it is one of a non-resident adult's (`theirs`)."""
+    engaged = families.lazy().select("family_id", "engaged_on")
+    needs = _rows(evidence, "needs", "identified_on", rules).join(engaged, on="family_id", maintain_order="left")
+    theirs = (
+        needs.join(
+            evidence.members.lazy().with_columns(person=squeezed("person_id")),
+            on=["family_id", "person"],
+        )
+        .filter(is_member_on(pl.col("identified_on")) & is_non_resident_adult())
+        .select("record_id", theirs=pl.lit(True))
+        .unique()
+    )
+    return needs.join(theirs, on="record_id", how="left", maintain_order="left").with_columns(
+        pl.col("theirs").fill_null(False)
+    )
 
 
-def _days_since(call: DaysSince, dated: pl.Expr, records: pl.Expr, rules: Rules) -> pl.Expr:
-    days = (pl.lit(rules.on) - dated).dt.total_days()
-    return fact(call, days, also_null={"missing_field": dated.is_null()}, records=records)
+def _identified(calls: dict[str, NeedIdentified | NeedsIdentified], needs: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
+    """For each call, `count` (different needs that count for it) and `records`; `family_id` and the keys."""
+    found = {}
+    for key, call in calls.items():
+        named = call.need if isinstance(call, NeedIdentified) else call.needs
+        counts = pl.col("need").is_in(rules.codes(named)) & (pl.col("identified_on") <= day(call.on, rules.on))
+        if call.leaving_out:
+            counts &= ~pl.col("theirs")
+        found[key] = pl.struct(
+            count=pl.col("need").filter(counts).n_unique().cast(pl.Int64),
+            records=pl.col("record_id").filter(counts).implode(),
+        )
+    return needs.group_by("family_id", maintain_order=True).agg(**found)
+
+
+def _observed(calls: dict[str, DaysSince], outcomes: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
+    """For each call that names a need, the `last` day on which an outcome of it was observed, and the `records`."""
+    found = {}
+    for key, call in calls.items():
+        if call.need is not None:
+            counts = pl.col("need").is_in(rules.codes(call.need))
+            found[key] = pl.struct(
+                last=pl.col("observed_on").filter(counts).max(),
+                records=pl.col("record_id").filter(counts).implode(),
+            )
+    return outcomes.group_by("family_id").agg(**found)
+
+
+def _outstanding(
+    calls: dict[str, NeedsOutstanding], needs: pl.LazyFrame, outcomes: pl.LazyFrame, rules: Rules
+) -> pl.LazyFrame:
+    """For each call, `count` (different needs outstanding in it) and the `records`; `family_id` and the keys."""
+    found = {}
+    for key, call in calls.items():
+        asked = pl.col("need").is_in(rules.codes(call.needs))
+        found[key] = pl.struct(
+            count=pl.col("need").filter(asked & pl.col("outstanding")).n_unique().cast(pl.Int64),
+            records=pl.col("records").filter(asked).explode().unique().sort().implode(),
+        )
+    return _instances(needs, outcomes).group_by("family_id").agg(**found)
+
+
+def _instances(needs: pl.LazyFrame, outcomes: pl.LazyFrame) -> pl.LazyFrame:
+    """Needs of one person or of nobody in particular: whether each is `outstanding`, and the `records` that say so."""
+    instances = needs.group_by(ONE_INSTANCE).agg(last_identified=pl.col("identified_on").max(), own=pl.col("record_id"))
+    is_nobodys = pl.col("person") == NOBODY
+    # Whose word counts: the person's own; of a need of nobody in particular, that of all who have an outcome of it.
+    own_voice = instances.filter(~is_nobodys).with_columns(voice="person")
+    all_voices = instances.filter(is_nobodys).join(outcomes.select(*ONE_NEED, voice="person").unique(), on=ONE_NEED)
+    observed_on, status = pl.col("observed_on"), pl.col("status")
+    by_voice = (
+        pl.concat([own_voice, all_voices])
+        .join(outcomes.rename({"person": "speaker"}), on=ONE_NEED)
+        .filter(observed_on >= pl.col("last_identified"))
+        .filter((pl.col("speaker") == NOBODY) | (pl.col("speaker") == pl.col("voice")))
+        .group_by(*ONE_INSTANCE, "voice")
+        .agg(
+            achieved=observed_on.filter(status == "achieved").max(),
+            relapsed=observed_on.filter(status == "relapsed").max(),
+            heard=pl.col("record_id"),
+        )
+        # Of an achievement and a relapse on one day, the relapse holds.
+        .with_columns(stands=(pl.col("achieved") > pl.col("relapsed")).fill_null(pl.col("relapsed").is_null()))
+    )
+    answers = by_voice.group_by(ONE_INSTANCE).agg(answered=pl.col("stands").all(), heard=pl.col("heard").explode())
+    nothing = pl.lit([], dtype=pl.List(pl.String))
+    return instances.join(answers, on=ONE_INSTANCE, how="left").select(
+        *ONE_INSTANCE,
+        outstanding=~pl.col("answered").fill_null(False),
+        records=pl.concat_list("own", pl.col("heard").fill_null(nothing)),
+    )

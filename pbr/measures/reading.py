@@ -55,14 +55,15 @@ def covered(coverage: Coverage | None, start: pl.Expr, end: pl.Expr) -> pl.Expr:
 def doubted(measure: MeasureNode) -> pl.Expr:
     """Whether a quarantined row that the measure rests on is about the subject; the frame has `with_doubts`' columns.
 
-    Events of a family are those of its members, so they rest on the members' table too. Of people who have left, what
-    is known is enough: a row that cannot be read takes no event away.
+    Events of a family are those of its members, so they rest on the members' table too, and so does whatever leaves
+    some of them out. Of people who have left, what is known is enough: a row that cannot be read takes no event away.
     """
     if isinstance(measure, OffendingMeasure) and measure.by_departed:
         return pl.lit(False)
     if isinstance(measure, DaysSince) and measure.need is not None:
         return pl.col("doubt outcomes")
-    tables = {*measure.sources, *(("members",) if isinstance(measure, OffendingMeasure) else ())}
+    by_members = isinstance(measure, OffendingMeasure) or "leaving_out" in measure.arguments()
+    tables = {*measure.sources, *(("members",) if by_members else ())}
     return pl.any_horizontal([pl.col(f"doubt {table}") for table in sorted(tables)] or [pl.lit(False)])
 
 

@@ -21,10 +21,19 @@ def is_member_on(when: pl.Expr) -> pl.Expr:
     return joined & ~left & (pl.col("date_of_birth") <= when)
 
 
+def is_non_resident_adult(resident: str = "resident") -> pl.Expr:
+    """Whether the person of the row was 18 or over when the family engaged, and does not live with it."""
+    return ((birthday(18) <= pl.col("engaged_on")) & ~pl.col(resident)).fill_null(False)
+
+
 def families(evidence: Evidence, rules: Rules) -> pl.DataFrame:
-    """The families engaged before the as-of date: `family_id`, `engaged_on`, their dates, `record_id`, their doubts."""
+    """The families engaged before the as-of date.
+
+    Columns `family_id`, `engaged_on`, the other columns of the family's own record, `record_id`, and their doubts.
+    """
+    own = ("closed_on", "assessed_on", "planned_on", "lead_worker", "expecting")
     decided = evidence.families.filter(pl.col("engaged_on") < rules.on).select(
-        "family_id", "engaged_on", "closed_on", "assessed_on", "planned_on", "record_id"
+        "family_id", "engaged_on", *own, "record_id"
     )
     return with_doubts(decided, evidence.doubtful_families, "family_id").sort("family_id")
 
@@ -32,8 +41,9 @@ def families(evidence: Evidence, rules: Rules) -> pl.DataFrame:
 def members(evidence: Evidence, rules: Rules, calendar: Calendar, of: pl.DataFrame) -> pl.DataFrame:
     """The people who hold a role in a decided family.
 
-    Columns `family_id`, `subject_id`, `date_of_birth`, `engaged_on`, doubts, one boolean a role key, sorted. Somebody
-    whose own row is quarantined holds every role that the readable part of it allows, and all their facts are in doubt.
+    Columns `family_id`, `subject_id`, `date_of_birth`, `engaged_on`, `resident_engagement` and `resident_as_of` (null
+    for a day on which they are no member), doubts, one boolean a role key, sorted. Somebody whose own row is
+    quarantined holds every role that the readable part of it allows, and all their facts are in doubt.
     """
     engaged = of.select("family_id", "engaged_on")
     accepted = evidence.members.rename({"person_id": "subject_id"}).join(engaged, on="family_id")
@@ -42,7 +52,7 @@ def members(evidence: Evidence, rules: Rules, calendar: Calendar, of: pl.DataFra
     suspect = (
         evidence.doubtful_members.rename({"person_id": "subject_id"})
         .join(engaged, on="family_id")
-        .with_columns(on_engagement=True, on_as_of=True, suspect=True)
+        .with_columns(on_engagement=True, on_as_of=True, resident=pl.lit(None, pl.Boolean), suspect=True)
     )
     people = (
         pl.concat([known, suspect], how="diagonal")
@@ -50,6 +60,7 @@ def members(evidence: Evidence, rules: Rules, calendar: Calendar, of: pl.DataFra
         .agg(
             pl.col("date_of_birth").max(),
             pl.col("on_engagement", "on_as_of", "suspect").any(),
+            **{f"resident_{at}": pl.col("resident").filter(f"on_{at}").max() for at in on_day},
         )
         .filter(pl.col("on_engagement") | pl.col("on_as_of"))
     )
@@ -60,7 +71,8 @@ def members(evidence: Evidence, rules: Rules, calendar: Calendar, of: pl.DataFra
     keys = [role.key for role in rules.roles]
     holds_one = pl.any_horizontal(keys) if keys else pl.lit(False)
     doubts = [f"doubt {table}" for table in DOUBTABLE]
-    columns = ["family_id", "subject_id", "date_of_birth", "engaged_on", *doubts, *keys]
+    residence = [f"resident_{at}" for at in on_day]
+    columns = ["family_id", "subject_id", "date_of_birth", "engaged_on", *residence, *doubts, *keys]
     return people.filter(holds_one).select(columns).sort("family_id", "subject_id")
 
 
@@ -69,6 +81,8 @@ def _with_role(people: pl.DataFrame, role: Role, rules: Rules, calendar: Calenda
     unborn_to_us = pl.col("date_of_birth").is_null()
     is_child = birthday(18) > when
     match role.kind:
+        case "member":
+            test = pl.lit(True)
         case "adult":
             test = ~is_child
         case "child":
@@ -80,6 +94,8 @@ def _with_role(people: pl.DataFrame, role: Role, rules: Rules, calendar: Calenda
             people = people.join(of_age, on=["family_id", "subject_id"], how="left")
             test = is_child & pl.col("in_school").fill_null(False)
     held = pl.col(f"on_{role.at}") & (unborn_to_us | test)
+    if role.leaving_out:
+        held &= pl.col("suspect") | ~is_non_resident_adult(f"resident_{role.at}")
     return people.with_columns(held.alias(role.key)).drop("in_school", strict=False)
 
 

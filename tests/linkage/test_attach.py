@@ -203,3 +203,28 @@ def test_records_carry_no_identity_onwards(authority: Authority) -> None:
     )
     told = attach(authority.read())
     assert not {"surname", "forename", "postcode", "date_of_birth", "upn"} & set(told.records["offending"].columns)
+
+
+def test_needs_and_outcomes_keep_whom_they_name_and_no_other_identity(authority: Authority) -> None:
+    authority.write(
+        "needs",
+        "record_id,family_id,person_id,surname,date_of_birth,need,identified_on\n"
+        "N1,F1, p1,Vane,2001-05-06,debt,2013-01-01\nN2,F1,,,,debt,2013-01-01\n",
+    )
+    authority.write(
+        "outcomes", "record_id,family_id,person_id,need,status,observed_on\nO1,F1,P99,debt,achieved,2013-02-01\n"
+    )
+    told = attach(authority.read())
+    assert told.records["needs"].select("record_id", "person_id").rows() == [("N1", "p1"), ("N2", None)]
+    assert told.records["outcomes"]["person_id"].to_list() == ["P99"]
+    assert not {"surname", "forename", "postcode", "date_of_birth", "upn"} & set(told.records["needs"].columns)
+
+
+def test_members_say_of_each_period_whether_they_live_with_the_family(authority: Authority) -> None:
+    authority.write(
+        "members",
+        "person_id,family_id,date_of_birth,joined_on,left_on,resident\n"
+        "P1,F1,2001-05-06,,2013-06-01,\nP1,F1,2001-05-06,2013-06-01,,false\n",
+    )
+    told = attach(authority.read())
+    assert told.members.select("joined_on", "resident").sort("joined_on")["resident"].to_list() == [True, False]

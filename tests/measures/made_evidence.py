@@ -37,8 +37,14 @@ RECORDS: dict[str, dict[str, Any]] = {
     "offending": {"kind": pl.String, "occurred_on": pl.Date, "disposal": pl.String},
     "employment": {"kind": pl.String, "code": pl.String, "starts_on": pl.Date, "ends_on": pl.Date},
     "social_care": {"kind": pl.String, "starts_on": pl.Date, "ends_on": pl.Date},
-    "needs": {"family_id": pl.String, "need": pl.String, "identified_on": pl.Date},
-    "outcomes": {"family_id": pl.String, "need": pl.String, "status": pl.String, "observed_on": pl.Date},
+    "needs": {"family_id": pl.String, "person_id": pl.String, "need": pl.String, "identified_on": pl.Date},
+    "outcomes": {
+        "family_id": pl.String,
+        "person_id": pl.String,
+        "need": pl.String,
+        "status": pl.String,
+        "observed_on": pl.Date,
+    },
 }
 USUALLY: dict[str, dict[str, Any]] = {
     "attendance": {"sessions_authorised": 0, "sessions_unauthorised": 0, "enrolment": "registered"},
@@ -53,18 +59,19 @@ USUALLY: dict[str, dict[str, Any]] = {
 
 
 def person(person_id: str = "P1", born: date | None = date(2001, 5, 6), **more: Any) -> dict[str, Any]:
-    """A member of F1 for good, unless `family_id`, `joined_on` or `left_on` say otherwise."""
+    """A resident member of F1 for good, unless `family_id`, `joined_on`, `left_on` or `resident` say otherwise."""
     return {
         "family_id": "F1",
         "person_id": person_id,
         "date_of_birth": born,
         "joined_on": None,
         "left_on": None,
+        "resident": True,
     } | more
 
 
 def family(family_id: str = "F1", engaged_on: date = ENGAGED, **more: Any) -> dict[str, Any]:
-    nothing: dict[str, Any] = {"closed_on": None, "assessed_on": None, "planned_on": None}
+    nothing = dict.fromkeys(("closed_on", "assessed_on", "planned_on", "lead_worker", "expecting"))
     return {"family_id": family_id, "engaged_on": engaged_on, "record_id": f"row-{family_id}"} | nothing | more
 
 
@@ -88,15 +95,20 @@ def evidence(
         schema = {"record_id": pl.String, "possible": pl.Boolean, **dict.fromkeys(about, pl.String), **RECORDS[table]}
         tables[table] = pl.DataFrame(filled, schema=schema)
     covered = dict.fromkeys(records, ALL_THE_TIME) | (covers or {})
-    dates = {"engaged_on": pl.Date, "closed_on": pl.Date, "assessed_on": pl.Date, "planned_on": pl.Date}
+    own = {
+        **dict.fromkeys(("engaged_on", "closed_on", "assessed_on", "planned_on"), pl.Date),
+        "lead_worker": pl.String,
+        "expecting": pl.Boolean,
+    }
     doubts = {"family_id": pl.String, "person_id": pl.String, "date_of_birth": pl.Date}
     return Evidence(
-        families=pl.DataFrame(list(families), schema={"family_id": pl.String, "record_id": pl.String, **dates}),
+        families=pl.DataFrame(list(families), schema={"family_id": pl.String, "record_id": pl.String, **own}),
         members=pl.DataFrame(
             list(people or (person(),)),
             schema={
                 **dict.fromkeys(("family_id", "person_id"), pl.String),
                 **dict.fromkeys(("date_of_birth", "joined_on", "left_on"), pl.Date),
+                "resident": pl.Boolean,
             },
         ),
         records=tables,
@@ -120,19 +132,37 @@ PARAMETERS: dict[str, tuple[str, Any]] = {
     "courses": ("codes", ("esf", "work_programme")),
     "plans": ("codes", ("child_protection", "child_in_need")),
     "words": ("codes", ("not_on_roll",)),
+    "years": ("years", 18),
+    "months": ("months", 6),
     "concern": ("need", "local_discretion"),
+    "concerns": ("codes", ("debt", "local_discretion", "neet")),
     "fee": ("pence", 70000),
     "cap": ("pence", 400000),
 }
 
 
-def asking(question: dict[str, Any], subject: str = "family", member_at: str = "as_of", as_of: date = AS_OF) -> Rules:
-    """Rules that read one measure: of the family, or of every `child`, `adult` or `school_age_child` on a day."""
+def asking(
+    question: dict[str, Any],
+    subject: str = "family",
+    member_at: str = "as_of",
+    as_of: date = AS_OF,
+    leaving_out: str | None = None,
+) -> Rules:
+    """Rules that read one measure: of the family, or of every `child`, `adult`, `school_age_child` or `member`.
+
+    `leaving_out`: whom of these it leaves out; for the family's own measures that is in the question.
+    """
     limits: dict[str, dict[str, Any]] = {
         "out_of_work_benefit": {"is": True},
         "on_provision": {"is": True},
         "open_social_care": {"is": True},
         "need_identified": {"is": True},
+        "recorded": {"is": True},
+        "expecting": {"is": True},
+        "in_work": {"is": True},
+        "resident": {"is": True},
+        "age": {"at_least": "years"},
+        "months_since": {"at_least": "months"},
         "school_age": {"is": True},
         "enrolment": {"is_one_of": "words"},
         "unauthorised_absence": {"at_least": "limit"},
@@ -141,7 +171,7 @@ def asking(question: dict[str, Any], subject: str = "family", member_at: str = "
     test: dict[str, Any] = {"measure": question, **limits.get(question["name"], {"at_least": "n1"})}
     if subject != "family":
         terms = {"last_terms": "n3"} if subject == "school_age_child" else {}
-        test = {"every": subject, "at": member_at, **terms, "that": test}
+        test = {"every": subject, "at": member_at, **terms, "leaving_out": leaving_out, "that": test}
     said = {"title": "t", "citation": "c", "standing": "verified"}
     parameters = {
         name: {
@@ -156,6 +186,14 @@ def asking(question: dict[str, Any], subject: str = "family", member_at: str = "
             "id": "one-question",
             "title": "t",
             "citation": "c",
+            "in_force": (
+                {
+                    "citation": "c",
+                    "standing": "verified",
+                    "engaged": {"from": date(2012, 4, 1), "until": date(2015, 3, 31)},
+                    "decided": {"from": date(2012, 4, 1), "until": date(2015, 5, 31)},
+                },
+            ),
             "parameters": parameters,
             "eligibility": {"eligible": {**said, "test": test}},
             "results": {},
@@ -163,7 +201,6 @@ def asking(question: dict[str, Any], subject: str = "family", member_at: str = "
             "flags": {},
             "tariff": {
                 "citation": "c",
-                "engaged": {"from": date(2012, 4, 1), "until": date(2015, 3, 31)},
                 "claimed_until": date(2015, 5, 31),
                 "attachment_fee": "fee",
                 "family_cap": "cap",

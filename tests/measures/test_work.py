@@ -195,3 +195,46 @@ def test_a_start_on_provision_counts_in_the_window_and_not_on_the_as_of_date(sta
 def test_a_benefit_that_starts_on_the_as_of_date_is_not_known_yet() -> None:
     told = spell("benefit", "JSA", AS_OF)
     assert fact(told, "out_of_work_benefit", "adult", on="day_before_as_of", codes="benefits")["value"] is False
+
+
+@pytest.mark.parametrize(
+    ("on", "starts", "ends", "value"),
+    [
+        ("engagement", ENGAGED, None, True),
+        ("engagement", ENGAGED + DAY, None, False),
+        ("engagement", date(2010, 1, 1), ENGAGED, True),
+        ("engagement", date(2010, 1, 1), ENGAGED - DAY, False),
+        ("day_before_as_of", AS_OF - DAY, None, True),
+        ("day_before_as_of", AS_OF, None, False),
+        ("day_before_as_of", ENGAGED, AS_OF - 2 * DAY, False),
+    ],
+)
+def test_somebody_is_in_work_from_the_first_to_the_last_day_of_a_spell(
+    on: str, starts: date, ends: date | None, value: bool
+) -> None:
+    cell = fact(spell("work", None, starts, ends), "in_work", "adult", on=on)
+    assert (cell["value"], cell["records"]) == (value, ["e1"] if value else [])
+
+
+@pytest.mark.parametrize("kind", ["benefit", "provision"])
+def test_who_is_on_a_benefit_or_provision_is_not_in_work_by_it(kind: str) -> None:
+    assert fact(spell(kind, "esf", ENGAGED), "in_work", "adult", on="engagement")["value"] is False
+
+
+def test_a_spell_of_work_counts_whatever_code_it_carries() -> None:
+    assert fact(spell("work", "JSA", ENGAGED), "in_work", "member", on="engagement")["value"] is True
+
+
+@pytest.mark.parametrize(
+    ("covers", "known"), [((ENGAGED, ENGAGED), True), ((ENGAGED + DAY, AS_OF), False), (None, False)]
+)
+def test_work_on_a_day_needs_that_day_covered(covers: tuple[date, date] | None, known: bool) -> None:
+    told = worked((ENGAGED, None), covers={"employment": covers})
+    assert fact(told, "in_work", "adult", on="engagement")["reason"] == (None if known else "not_covered")
+
+
+def test_work_on_a_day_that_may_be_somebody_elses_or_is_quarantined_is_unknown() -> None:
+    maybe = evidence(ADULT, employment=[{"starts_on": ENGAGED, "possible": True}])
+    assert fact(maybe, "in_work", "adult", on="engagement")["reason"] == "unresolved_link"
+    doubtful = worked((ENGAGED, None), doubtful_people=(("employment", "P1"),))
+    assert fact(doubtful, "in_work", "adult", on="engagement")["reason"] == "quarantined"
