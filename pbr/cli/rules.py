@@ -12,7 +12,8 @@ from rich.text import Text
 
 from pbr.cli.console import Commands, date_option, format_options, people, say, show, show_json
 from pbr.jobs import rules as jobs
-from pbr.jobs.rules import CaseReport, Figure, Rulebook
+from pbr.jobs.cases import CaseReport, run_cases
+from pbr.jobs.rules import Figure, Rulebook
 from pbr.rulebook.load import load_pack
 from pbr.values import Verdict
 
@@ -88,29 +89,36 @@ def check_(path: str, as_json: bool) -> None:
 def test_(ctx: click.Context, pack: str, form: str) -> None:
     """Run a pack's worked cases through every engine, and show what they cover.
 
+    What is lacking is said: a verdict that no case of a criterion or route expects (not applicable only where that can
+    be), and a limit that no case meets exactly. It does not fail the command.
+
     Exit code 1 where a case fails or there is none, 3 where two engines differ.
 
     \b
     Example:  pbr rules test phase-1
     """
     engines = jobs.engines()
-    report = jobs.run_cases(load_pack(pack), engines)
+    report = run_cases(load_pack(pack), engines)
     for failure in report.failures:
         case = failure.case
         say(f"{case.place} [{failure.engine}] {case.item}: {case.name}: {'; '.join(failure.differences)}")
     show(_coverage(report) if form == "table" else report.coverage, form)
     cases = len({outcome.case.place for outcome in report.outcomes})
     failed = len({failure.case.place for failure in report.failures})
-    say(f"{cases} cases, {failed} failed, in {len(engines)} engines: {', '.join(engines)}.")
+    for lack in report.lacking:
+        say(lack)
+    lacking = f" Kinds of case that are lacking: {len(report.lacking)}." if report.lacking else ""
+    say(f"{cases} cases, {failed} failed, in {len(engines)} engines: {', '.join(engines)}.{lacking}")
     if report.failures:
         ctx.exit(1)
 
 
 def _coverage(report: CaseReport) -> pl.DataFrame:
-    """The coverage for people: a dot for none, and the limits met exactly as `2 of 3`."""
-    verdicts = [pl.col(str(verdict)).cast(pl.String).replace("0", "·") for verdict in Verdict]
+    """The coverage for people: a dot for none, nothing where none can be, and the limits met exactly as `2 of 3`."""
+    verdicts = [pl.col(str(verdict)).cast(pl.String).replace("0", "·").fill_null("") for verdict in Verdict]
     limits = pl.when(pl.col("limits") == 0).then(pl.lit("")).otherwise(pl.format("{} of {}", "limits_hit", "limits"))
-    return report.coverage.select("part", "item", "cases", *verdicts, limits.alias("limits met exactly"))
+    lacks = pl.col("lacks").str.replace_all("_", " ").str.replace_all(";", ", ")
+    return report.coverage.select("part", "item", "cases", *verdicts, limits.alias("limits met exactly"), lacks)
 
 
 _PARTS = {"eligibility": "Eligibility", "result": "Results", "route": "Routes", "flag": "Flags"}

@@ -51,8 +51,22 @@ from pbr.rulebook.measures import (
     SchoolAge,
     WindowMeasure,
 )
-from pbr.rulebook.model import ConditionFlag, Criterion, CriterionRef, Every, Expression, Pack, ReducedBy, Some, Test
-from pbr.rulebook.rules import Role, Rules, parts
+from pbr.rulebook.model import (
+    AllOf,
+    AnyOf,
+    AtLeast,
+    ConditionFlag,
+    Criterion,
+    CriterionRef,
+    Every,
+    Expression,
+    Pack,
+    ReducedBy,
+    Some,
+    Test,
+    When,
+)
+from pbr.rulebook.rules import Role, Rules, criterion_of, parts
 from pbr.values import REASONS, Share, Verdict, add_months
 
 ANCHORS = ("engagement", "as_of")
@@ -120,7 +134,7 @@ def load_cases(loaded: LoadedPack) -> tuple[Case, ...]:
     cases: list[Case] = []
     name = loaded.place().rpartition("/")[0]
     rules = cache(loaded.rules)
-    for path in sorted((loaded.folder / "tests").glob("*.yaml")):
+    for path in sorted(loaded.cases_folder.glob("*.yaml")):
         document, found = marked.read(path.read_bytes(), f"{name}/tests/{path.name}")
         faults += found
         cases += _File(loaded, rules, document, faults).cases()
@@ -146,6 +160,23 @@ def limits_hit(case: Case, rules: Rules) -> frozenset[int]:
 def limits(node: Expression) -> tuple[Test | ReducedBy, ...]:
     """The tests of a number against a limit inside an expression; those of criteria that it names are their own."""
     return tuple(_limits(node, node))
+
+
+def can_be_not_applicable(node: Expression, rules: Rules) -> bool:
+    """Whether there may be nothing to test: no subject, no baseline, or a condition that is not met.
+
+    Where verdicts are put together, each part must be one that can be without a subject. That they are so at once is
+    not looked into.
+    """
+    match node:
+        case ReducedBy() | When() | Every() | Some():
+            return True
+        case CriterionRef():
+            return can_be_not_applicable(criterion_of(node, rules).test, rules)
+        case Test():
+            return False
+        case AllOf() | AnyOf() | AtLeast():
+            return all(can_be_not_applicable(part, rules) for part in parts(node))
 
 
 def _limits(written: Expression, read: Expression) -> Iterator[Test | ReducedBy]:
@@ -241,8 +272,7 @@ def _reads(node: Expression, rules: Rules, role: Role | None = None) -> Iterator
             yield _Read(node.measure, role)
             yield _Read(node.baseline, role)
         case CriterionRef():
-            part = "result" if node.criterion in rules.pack.results else "eligibility"
-            yield from _reads(_expression(part, node.criterion, rules), rules)
+            yield from _reads(criterion_of(node, rules).test, rules)
         case Every() | Some():
             yield from _reads(node.that, rules, rules.role(node))
         case _:

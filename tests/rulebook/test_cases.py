@@ -11,7 +11,7 @@ import pytest
 
 from pbr.engines import reference
 from pbr.errors import Disagreement, Faults
-from pbr.jobs.rules import run_cases
+from pbr.jobs.cases import run_cases
 from pbr.measures.facts import Facts
 from pbr.rulebook.cases import load_cases
 from pbr.rulebook.load import LoadedPack, load_pack

@@ -6,7 +6,8 @@ from datetime import date
 
 import pytest
 
-from pbr.jobs.rules import engines, run_cases
+from pbr.jobs.cases import run_cases
+from pbr.jobs.rules import engines
 from pbr.rulebook.load import LoadedPack, load_pack
 from pbr.rulebook.model import Parameter
 from pbr.rulebook.rules import value_on
