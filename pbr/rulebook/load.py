@@ -1,13 +1,14 @@
 """Reading a rule pack: a folder of YAML files becomes a checked, digested `Pack`, or all of its faults at once.
 
-In: a pack's id or folder. Out: `LoadedPack`. Every YAML file at the top of the folder holds some of the pack's keys;
-each key stands in one file. Folders beneath it (`tests/`) are no part of the pack.
+In: a pack's id or folder, and an overlay over it where there is one. Out: `LoadedPack`. Every YAML file at the top of
+the folder holds some of the pack's keys; each key stands in one file. An `overlay.yaml` among them is an overlay, as a
+bundle carries it. Folders beneath (`tests/`) are no part of the pack.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ from pbr.rulebook.model import (
     When,
     tag_of,
 )
+from pbr.rulebook.overlay import OVERLAY_FILE, Merge, Overlay, merge, read_overlay
 from pbr.rulebook.rules import Rules
 from pbr.values import Share
 
@@ -84,10 +86,11 @@ _WHOLE: dict[str, TypeAdapter[Any]] = {
 
 @dataclass(frozen=True)
 class LoadedPack:
-    """A pack as read from its folder.
+    """A pack as read from its folder, with the overlay over it where there is one.
 
     `digest` is of the canonical form, so comments and layout do not count. `files` holds the pack's YAML files by name,
-    byte for byte: written to a folder, they load again as the same pack.
+    byte for byte, the overlay as `overlay.yaml`: written to a folder, they load again as the same pack. With an overlay
+    the pack's id, title and citation name both; `beneath` is the pack without it.
     """
 
     pack: Pack
@@ -96,14 +99,27 @@ class LoadedPack:
     files: Mapping[str, bytes]
     sources: Mapping[str, Marked]
     """Each top-level key's file, with its lines."""
+    beneath: LoadedPack | None = None
+    merge: Merge | None = None
 
     def rules(self, on: date, engaged: date | None = None) -> Rules:
         """The pack as read on a day, for families engaged on one. Raises Faults (E214) where a value is missing."""
         return Rules(self.pack, on, self.digest, lambda name: self.place("parameters", name), engaged)
 
     def place(self, *path: str | int) -> str:
-        """`rules/phase-1/parameters.yaml:17`: where a part of the pack is written."""
-        return _place(self.sources, path)
+        """`rules/phase-1/parameters.yaml:17`: where a part is written; what is an overlay's, in its file."""
+        own = self.merge.place(path) if self.merge else None
+        return own or _place(self.sources, path)
+
+    @property
+    def overlay(self) -> Overlay | None:
+        """The overlay over the pack."""
+        return self.merge.overlay if self.merge else None
+
+    @property
+    def cases_folder(self) -> Path:
+        """Where the cases are: beside the overlay where there is one, for the pack's own are about other limits."""
+        return (self.overlay.folder if self.overlay else self.folder) / "tests"
 
     @property
     def last_day(self) -> date:
@@ -124,14 +140,37 @@ def pack_ids() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in folder.glob(f"*/{PACK_FILE}")))
 
 
+def overlays_folder() -> Path:
+    """The folder of the overlays that come with pbr."""
+    return packs_folder() / "overlays"
+
+
+def overlay_ids() -> tuple[str, ...]:
+    """The overlays that come with pbr, sorted."""
+    return tuple(sorted(path.parent.name for path in overlays_folder().glob(f"*/{OVERLAY_FILE}")))
+
+
 def load_pack(path_or_id: str | Path, overlay: str | Path | None = None) -> LoadedPack:
-    """A pack by the id of one that comes with pbr, or by the path of its folder. Raises Faults (E2xx)."""
-    if overlay is not None:
-        raise Faults(
-            Fault("E226", str(overlay), "overlays over a pack are not supported yet", "Take `overlay` out of [rules].")
-        )
+    """A pack by the id of one that comes with pbr, or by the path of its folder.
+
+    An overlay over it is given by its id or the path of its file, in the same way; or in one text with the pack, as
+    `phase-2+surrey-2015`. Raises Faults (E2xx): those of the pack by itself, or else those of the overlay over it.
+    """
+    path_or_id, named = _parted(path_or_id)
     folder, name = _find(path_or_id)
-    files = {path.name: path.read_bytes() for path in sorted(folder.glob("*.yaml"))}
+    pack = _read(folder, name)
+    inside = folder / OVERLAY_FILE
+    given: list[tuple[Path, str]] = [(inside, f"{name}/{OVERLAY_FILE}")] if inside.is_file() else []
+    given += [_find_overlay(one) for one in (named, overlay) if one is not None]
+    if len(given) > 1:
+        what = f"there is more than one overlay over {pack.pack.id}: {' and '.join(place for _, place in given)}"
+        raise Faults(Fault("E255", given[1][1], what, "Keep one: put both plans in one file."))
+    return _with_overlay(pack, *given[0]) if given else pack
+
+
+def _read(folder: Path, name: str) -> LoadedPack:
+    """A pack without overlay, from its folder; faults call the folder by `name`."""
+    files = {path.name: path.read_bytes() for path in sorted(folder.glob("*.yaml")) if path.name != OVERLAY_FILE}
     faults: list[Fault] = []
     documents = []
     for file, content in files.items():
@@ -139,7 +178,7 @@ def load_pack(path_or_id: str | Path, overlay: str | Path | None = None) -> Load
         documents.append(document)
         faults += found
     sources, data = _together(documents, faults)
-    pack = _Builder(sources, data, faults).pack()
+    pack = _Builder(lambda path: _place(sources, path), data, faults).pack()
     if pack is not None and folder.parent == packs_folder() and pack.id != folder.name:
         faults.append(
             Fault(
@@ -154,6 +193,37 @@ def load_pack(path_or_id: str | Path, overlay: str | Path | None = None) -> Load
     return LoadedPack(pack, pack_digest(pack), folder, files, sources)
 
 
+def _with_overlay(national: LoadedPack, path: Path, name: str) -> LoadedPack:
+    """A pack with the overlay of a file over it. Raises Faults: the overlay's own, and what it makes of the pack."""
+    overlay, faults = read_overlay(path, name)
+    if overlay is None:
+        raise Faults(_without_echoes(faults))
+    if overlay.over != national.pack.id:
+        what = f"the overlay is over '{overlay.over}', and is put over '{national.pack.id}'"
+        faults.append(Fault("E250", overlay.document.place(("over",)), what, f"Put it over {overlay.over}."))
+        raise Faults(faults)
+    if overlay.folder.parent == overlays_folder() and overlay.id != overlay.folder.name:
+        what = f"the overlay's id is '{overlay.id}', but its folder is '{overlay.folder.name}'"
+        faults.append(Fault("E256", overlay.document.place(("id",)), what, "Give both the same name."))
+    written = {key: source.data[key] for key, source in national.sources.items() if key}
+    merged = merge(national.pack, written, overlay, faults)
+    files = {**national.files, OVERLAY_FILE: overlay.content}
+    loaded = replace(national, files=files, beneath=national, merge=merged)
+    pack = _Builder(lambda at: loaded.place(*at), merged.data, faults).pack()
+    # A council may judge by other figures than the nation's: those of the pack that are left unread mislead nobody.
+    faults = [fault for fault in faults if fault.code != "E213" or fault.place.startswith(f"{name}:")]
+    if faults or pack is None:
+        raise Faults(_without_echoes(faults))
+    pack = pack.model_copy(
+        update={
+            "id": f"{pack.id}+{overlay.id}",
+            "title": f"{pack.title}, with {overlay.title}",
+            "citation": f"{pack.citation} {overlay.citation}",
+        }
+    )
+    return replace(loaded, pack=pack, digest=pack_digest(pack))
+
+
 def pack_digest(pack: Pack) -> str:
     """SHA-256 of the pack's canonical form, in which what has an order in the pack keeps it.
 
@@ -164,6 +234,29 @@ def pack_digest(pack: Pack) -> str:
     for section in ("eligibility", "results", "routes", "flags"):
         form[section] = list(form[section].items())
     return digest(form)
+
+
+def _parted(path_or_id: str | Path) -> tuple[str | Path, str | None]:
+    """`phase-2+surrey-2015` as pack and overlay. A folder whose name has a + in it is a folder."""
+    if isinstance(path_or_id, Path) or "+" not in path_or_id or Path(path_or_id).is_dir():
+        return path_or_id, None
+    pack, _, overlay = path_or_id.rpartition("+")
+    return pack, overlay
+
+
+def _find_overlay(path_or_id: str | Path) -> tuple[Path, str]:
+    """An overlay's file, and the file as faults call it. A workspace names an id, too, as a path seen from it."""
+    path = Path(path_or_id)
+    if path.is_file():
+        return path, str(path)
+    if (path / OVERLAY_FILE).is_file():
+        return path / OVERLAY_FILE, str(path / OVERLAY_FILE)
+    known = overlay_ids()
+    if path.name in known:
+        return overlays_folder() / path.name / OVERLAY_FILE, f"rules/overlays/{path.name}/{OVERLAY_FILE}"
+    what = f"there is no overlay '{path.name}'{close(path.name, known)}"
+    step = f"Overlays that come with pbr: {', '.join(known) or 'none'}; or give the path of an overlay's YAML file."
+    raise Faults(Fault("E226", str(path_or_id), what, step))
 
 
 def _find(path_or_id: str | Path) -> tuple[Path, str]:
@@ -220,13 +313,13 @@ def _without_echoes(faults: Iterable[Fault]) -> list[Fault]:
 class _Builder:
     """Makes typed things of the data one by one, so that a fault in one hides none in another."""
 
-    def __init__(self, sources: Mapping[str, Marked], data: dict[str, Any], faults: list[Fault]) -> None:
-        self.sources = sources
+    def __init__(self, place: Callable[[marked.Path], str], data: dict[str, Any], faults: list[Fault]) -> None:
+        self.place = place
         self.data = data
         self.faults = faults
 
     def fault(self, code: str, path: marked.Path, what: str, next_step: str) -> None:
-        self.faults.append(Fault(code, _place(self.sources, path), what, next_step))
+        self.faults.append(Fault(code, self.place(path), what, next_step))
 
     def pack(self) -> Pack | None:
         """The pack; None where so much is wrong that there is none."""
@@ -256,7 +349,7 @@ class _Builder:
                 declared=declared,
                 whole=not broken and not self.faults,
             )
-            self.faults += check(draft, lambda path: _place(self.sources, path))
+            self.faults += check(draft, self.place)
         return self._whole(sections, declared)
 
     def _whole(self, sections: dict[str, Any], declared: Mapping[str, frozenset[str]]) -> Pack | None:

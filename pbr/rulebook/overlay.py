@@ -1,0 +1,258 @@
+"""Overlays: a council's own plan over a national pack, as one small YAML file.
+
+In: the file, and the pack that it is over. Out: the pack's data with the overlay's over it, and where each piece of it
+is written; and every fault of the overlay's own form (E205 to E207, E227, E251 to E254). What the merged pack means is
+checked as that of any other.
+
+    id: mid-county-2016
+    title: Mid-County's outcome plan of 2016
+    over: phase-2
+    citation: Mid-County Council, Outcome Plan, 2016.
+
+    parameters:
+      result_absence:                 # a figure of the pack: the pack's own values stay until the first of these
+        values:
+          - from: 2016-09-01
+            value: 8%
+            standing: local
+            citation: Mid-County Council, Outcome Plan, page 4.
+
+    results:
+      attendance:                     # a criterion of the pack is replaced where it stands
+        …
+      no_call_outs:                   # a new one stands at the end of its part, or where `before` says
+        before: progress
+        …
+
+A council says what it takes for significant and sustained; the department says whom the programme is for, when, and
+what it pays.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pbr.errors import Fault
+from pbr.rulebook import marked
+from pbr.rulebook.check import close
+from pbr.rulebook.marked import Marked
+from pbr.rulebook.model import Pack, Tariff
+
+OVERLAY_FILE = "overlay.yaml"
+ORDERED = ("eligibility", "results", "routes", "flags")
+"""The parts whose things have an order, and can stand before another."""
+_CRITERIA = ("eligibility", "results", "routes")
+_HEAD = ("id", "title", "over", "citation")
+_NATIONAL = {"in_force": "whom the programme decides, and when", "tariff": "what the department pays"}
+_ID = re.compile(r"[a-z0-9][a-z0-9-]*")
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """An overlay as read from its file. `over` is the id of the pack that it is over."""
+
+    id: str
+    title: str
+    over: str
+    citation: str
+    folder: Path
+    content: bytes
+    document: Marked
+
+
+@dataclass(frozen=True)
+class Merge:
+    """A pack's data with an overlay's over it. `kept`: how many of the pack's own values come before the overlay's, by
+    parameter of the pack.
+    """
+
+    overlay: Overlay
+    data: dict[str, Any]
+    kept: Mapping[str, int]
+
+    def place(self, path: marked.Path) -> str | None:
+        """The line of the overlay where a piece of the merged pack is written; None where it is the pack's own."""
+        own = self.own(path)
+        return None if own is None else self.overlay.document.place(own)
+
+    def own(self, path: marked.Path) -> marked.Path | None:
+        """A piece of the merged pack as the overlay numbers it; None where it is the pack's own."""
+        match path:
+            case ():
+                return path
+            case (section, name, *rest) if name in _items(self.overlay.document, str(section)):
+                if section != "parameters" or name not in self.kept:
+                    return path
+                return self._own_value(path[:2], tuple(rest))
+            case _:
+                return None
+
+    def _own_value(self, parameter: marked.Path, rest: marked.Path) -> marked.Path | None:
+        match rest:
+            case ("values",):
+                return (*parameter, "values")
+            case ("values", int(position), *inner) if position >= self.kept[str(parameter[1])]:
+                return (*parameter, "values", position - self.kept[str(parameter[1])], *inner)
+            case _:
+                return None
+
+
+def read_overlay(path: Path, name: str) -> tuple[Overlay | None, list[Fault]]:
+    """An overlay's file, and what is wrong with its head and keys. None where so much is that nothing can be merged."""
+    content = path.read_bytes()
+    document, faults = marked.read(content, name)
+    if any(fault.code in ("E202", "E203") for fault in faults):
+        return None, faults
+    unread = len(faults)
+    data = document.data
+    for key in _HEAD:
+        if key not in data:
+            faults.append(_fault(document, "E205", (), f"'{key}' is missing in the overlay", f"Add `{key}:` to it."))
+        elif not isinstance(data[key], str) or not data[key]:
+            faults.append(_fault(document, "E207", (key,), f"'{key}' is no text", "Write it as text."))
+        elif key == "id" and not _ID.fullmatch(data[key]):
+            step = "Use small letters, digits and -, with a letter or digit first."
+            faults.append(_fault(document, "E207", (key,), f"'id' cannot be '{data[key]}'", step))
+    for key, value in data.items():
+        known = (*_HEAD, "parameters", *ORDERED)
+        if key in _NATIONAL:
+            what = f"'{key}' is {_NATIONAL[key]}, and no council's to set"
+            faults.append(_fault(document, "E251", (key,), what, "Take it out."))
+        elif key not in known:
+            what = f"'{key}' is not a key in the overlay{close(key, known)}"
+            faults.append(_fault(document, "E206", (key,), what, f"It can have: {', '.join(known)}."))
+        elif key not in _HEAD and not isinstance(value, dict):
+            faults.append(_fault(document, "E207", (key,), f"'{key}' is no set of ids", "Give each thing in it an id."))
+    if len(faults) > unread and any(fault.code in ("E205", "E207") for fault in faults[unread:]):
+        return None, faults
+    head = {key: data[key] for key in _HEAD}
+    return Overlay(**head, folder=path.resolve().parent, content=content, document=document), faults
+
+
+def merge(pack: Pack, data: Mapping[str, Any], overlay: Overlay, faults: list[Fault]) -> Merge:
+    """The overlay's data over those of a pack without faults; what the overlay may not do is a fault, and not done."""
+    merging = _Merging(pack, overlay, faults)
+    whole = dict(data)
+    whole["parameters"] = merging.parameters(data["parameters"])
+    for section in ORDERED:
+        whole[section] = merging.ordered(section, data[section])
+    return Merge(overlay, whole, merging.kept)
+
+
+class _Merging:
+    def __init__(self, pack: Pack, overlay: Overlay, faults: list[Fault]) -> None:
+        self.pack = pack
+        self.document = overlay.document
+        self.faults = faults
+        self.kept: dict[str, int] = {}
+
+    def fault(self, code: str, path: marked.Path, what: str, next_step: str) -> None:
+        self.faults.append(_fault(self.document, code, path, what, next_step))
+
+    # -------------------------------------------------------------------------------------------------- parameters
+
+    def parameters(self, national: Mapping[str, Any]) -> dict[str, Any]:
+        merged = dict(national)
+        paid = _paid(self.pack.tariff)
+        for name, item in _items(self.document, "parameters").items():
+            path = ("parameters", name)
+            self.values_are_local(path, item)
+            if name in paid:
+                what = f"'{name}' is what the department pays, and no council's to set"
+                self.fault("E251", path, what, "Take it out.")
+            elif name in national and isinstance(item, dict):
+                merged[name] = self.with_local_values(name, national[name], item)
+            elif name in national:
+                step = "Write its `values:` beneath it."
+                self.fault("E207", path, f"'{name}' is no set of keys with values", step)
+            else:
+                merged[name] = item
+        return merged
+
+    def with_local_values(self, name: str, national: Mapping[str, Any], item: Mapping[str, Any]) -> dict[str, Any]:
+        """The pack's parameter with the overlay's values from the first of their days on."""
+        path = ("parameters", name)
+        for key in item:
+            if key != "values":
+                what = f"'{name}' is a parameter of {self.pack.id}, which gives its '{key}'"
+                self.fault("E253", (*path, key), what, "Keep only its `values`, or give a parameter of your own an id.")
+        if "values" not in item:
+            self.fault("E205", path, f"'values' is missing in parameters '{name}'", "Add `values:` to it.")
+            return dict(national)
+        values = item["values"]
+        if not isinstance(values, tuple) or not values:
+            self.kept[name] = 0
+            return {**national, "values": values}
+        first = values[0].get("from") if isinstance(values[0], dict) else None
+        earlier = [dated for dated in national["values"] if not isinstance(first, date) or dated["from"] < first]
+        self.kept[name] = len(earlier)
+        return {**national, "values": (*earlier, *values)}
+
+    def values_are_local(self, path: marked.Path, item: Any) -> None:
+        values = item.get("values") if isinstance(item, dict) else None
+        for position, dated in enumerate(values if isinstance(values, tuple) else ()):
+            self.is_local((*path, "values", position), dated)
+
+    def is_local(self, path: marked.Path, item: Any) -> None:
+        if isinstance(item, dict) and item.get("standing") in ("verified", "derived", "unverified"):
+            what = f"the standing is '{item['standing']}', and what an overlay says is local"
+            self.fault("E252", (*path, "standing"), what, "Write `standing: local`.")
+
+    # ------------------------------------------------------------------------------- criteria, routes and flags
+
+    def ordered(self, section: str, national: Mapping[str, Any]) -> dict[str, Any]:
+        merged = dict(national)
+        for name, item in _items(self.document, section).items():
+            path = (section, name)
+            self.is_local(path, item)
+            homes = [home for home in _CRITERIA if section in _CRITERIA and name in getattr(self.pack, home)]
+            if section == "routes" and name not in national:
+                what = f"'{name}' is no route of {self.pack.id}, and what a route pays is no council's to set"
+                known = ", ".join(national)
+                self.fault("E251", path, what, f"Take it out, or replace one of the pack's routes: {known}.")
+            elif homes and section not in homes:
+                what = f"'{name}' is already the id of something in {homes[0]} of {self.pack.id}"
+                self.fault("E227", path, what, "Give it another id.")
+            else:
+                merged = self.placed(path, item, merged, is_national=name in national)
+        return merged
+
+    def placed(self, path: tuple[str, str], item: Any, merged: dict[str, Any], *, is_national: bool) -> dict[str, Any]:
+        """A part with one thing replaced in its place, or put before another or at the end."""
+        name = path[1]
+        if not isinstance(item, dict) or "before" not in item:
+            return {**merged, name: item}
+        before, item = item["before"], {key: value for key, value in item.items() if key != "before"}
+        if is_national:
+            what = f"'{name}' is of {self.pack.id}, and is replaced where it stands"
+            self.fault("E254", (*path, "before"), what, "Take `before` out.")
+        elif not isinstance(before, str) or before not in merged or before == name:
+            near = close(before, merged) if isinstance(before, str) else ""
+            what = f"there is nothing of that id in {path[0]} for '{name}' to stand before{near}"
+            self.fault("E254", (*path, "before"), what, f"Name one of: {', '.join(merged)}.")
+        else:
+            entries = list(merged.items())
+            entries.insert(list(merged).index(before), (name, item))
+            return dict(entries)
+        return {**merged, name: item}
+
+
+def _items(document: Marked, section: str) -> dict[str, Any]:
+    """What the overlay has of a part, by id."""
+    items = document.data.get(section) if section in ("parameters", *ORDERED) else None
+    return items if isinstance(items, dict) else {}
+
+
+def _paid(tariff: Tariff) -> frozenset[str]:
+    """The parameters that say what is paid, and for how many families."""
+    named = (tariff.attachment_fee, tariff.family_cap, tariff.funded_share, tariff.earned_autonomy)
+    return frozenset(name for name in (*named, *tariff.routes.values()) if name is not None)
+
+
+def _fault(document: Marked, code: str, path: marked.Path, what: str, next_step: str) -> Fault:
+    return Fault(code, document.place(path), what, next_step)
