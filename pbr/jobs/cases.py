@@ -18,22 +18,9 @@ from pbr.measures.facts import ENGAGED, LONG, Facts
 from pbr.rulebook import words
 from pbr.rulebook.cases import Case, CaseFact, can_be_not_applicable, limits, limits_hit, load_cases
 from pbr.rulebook.load import LoadedPack
-from pbr.rulebook.measures import Measure
 from pbr.rulebook.model import ReducedBy, Test
 from pbr.rulebook.rules import Rules
 from pbr.values import Verdict
-
-_DEFAULTS = {
-    "count": "0",
-    "share": "0/380",
-    "boolean": "false",
-    "weeks": "0",
-    "days": "0",
-    "months": "0",
-    "years": "0",
-    "words": "registered",
-}
-"""What a fact is where a case need not say: nothing happened, and a child was in school."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +94,7 @@ Row = tuple[str, str, str, str | None, str | None, list[str]]
 def _fact_rows(family_id: str, case: Case, rules: Rules) -> Iterator[Row]:
     yield family_id, "", ENGAGED, case.engaged_on.isoformat(), None, []
     for key, measure in rules.family_measures.items():
-        yield _fact_row(family_id, "", key, measure, case.family.get(key))
+        yield _fact_row(family_id, "", key, case.fact(key, measure))
     for position, member in enumerate(case.members):
         subject_id = f"{member.kind}-{position:03d}"
         held = {role for role in rules.roles if member.holds(role)}
@@ -115,12 +102,10 @@ def _fact_rows(family_id: str, case: Case, rules: Rules) -> Iterator[Row]:
             yield family_id, subject_id, role.key, "true", None, []
         for key, (measure, roles) in rules.member_measures.items():
             if held & set(roles):
-                yield _fact_row(family_id, subject_id, key, measure, member.fact(key, measure))
+                yield _fact_row(family_id, subject_id, key, member.fact(key, measure))
 
 
-def _fact_row(family_id: str, subject_id: str, key: str, measure: Measure, fact: CaseFact | None) -> Row:
-    if fact is None:
-        return family_id, subject_id, key, _DEFAULTS[measure.unit], None, []
+def _fact_row(family_id: str, subject_id: str, key: str, fact: CaseFact) -> Row:
     value = str(fact.value).lower() if isinstance(fact.value, bool) else str(fact.value)
     return family_id, subject_id, key, None if fact.reason else value, fact.reason, []
 

@@ -81,6 +81,15 @@ class CaseFact:
     reason: str | None = None
 
 
+_UNSAID: dict[str, CaseFact] = {
+    **dict.fromkeys(("count", "weeks", "days", "months", "years"), CaseFact(0)),
+    "share": CaseFact(Share(0, 380)),
+    "boolean": CaseFact(False),
+    "words": CaseFact("registered"),
+}
+"""What a fact is where a case need not say: nothing happened, and a child was in school."""
+
+
 @dataclass(frozen=True)
 class CaseMember:
     """A member of a case's family: when they are there and of school age, where they live, and their facts by key."""
@@ -99,15 +108,15 @@ class CaseMember:
             return self.kind == "child" and role.at in self.present & self.of_school_age
         return role.kind in (self.kind, "member") and role.at in self.present
 
-    def fact(self, key: str, measure: Measure) -> CaseFact | None:
-        """What the case says of the member; None where it need not say."""
+    def fact(self, key: str, measure: Measure) -> CaseFact:
+        """What the case says of the member, or what is so where it need not say."""
         match measure:
             case SchoolAge():
                 return CaseFact(measure.at in self.of_school_age)
             case Resident():
                 return self.resident
             case _:
-                return self.facts.get(key)
+                return self.facts.get(key, _UNSAID[measure.unit])
 
 
 @dataclass(frozen=True)
@@ -127,23 +136,42 @@ class Case:
     reason: str | None
     flags: frozenset[str] | None
 
+    def fact(self, key: str, measure: Measure) -> CaseFact:
+        """What the case says of the family, or what is so where it need not say."""
+        return self.family.get(key, _UNSAID[measure.unit])
+
 
 def load_cases(loaded: LoadedPack) -> tuple[Case, ...]:
     """The pack's cases in the order of their files and lines. Raises Faults (E240 to E245, and E202 to E204)."""
-    faults: list[Fault] = []
-    cases: list[Case] = []
-    name = loaded.place().rpartition("/")[0]
-    rules = cache(loaded.rules)
-    for path in sorted(loaded.cases_folder.glob("*.yaml")):
-        document, found = marked.read(path.read_bytes(), f"{name}/tests/{path.name}")
-        faults += found
-        cases += _File(loaded, rules, document, faults).cases()
-    if faults:
-        raise Faults(faults)
+    documents, unreadable = case_files(loaded)
+    cases, faults = read_cases(loaded, documents)
+    if unreadable or faults:
+        raise Faults([*unreadable, *faults])
     if not cases:
         what = "the pack has no cases"
-        raise Faults(Fault("E240", f"{name}/tests", what, "Add worked examples in tests/<criterion>.yaml."))
-    return tuple(cases)
+        place = loaded.place().rpartition("/")[0]
+        raise Faults(Fault("E240", f"{place}/tests", what, "Add worked examples in tests/<criterion>.yaml."))
+    return cases
+
+
+def case_files(loaded: LoadedPack) -> tuple[tuple[Marked, ...], list[Fault]]:
+    """The files in a pack's `tests/`, by name, and what of them is not YAML as it is read here (E202 to E204)."""
+    place = loaded.place().rpartition("/")[0]
+    documents: list[Marked] = []
+    faults: list[Fault] = []
+    for path in sorted(loaded.cases_folder.glob("*.yaml")):
+        document, found = marked.read(path.read_bytes(), f"{place}/tests/{path.name}")
+        documents.append(document)
+        faults += found
+    return tuple(documents), faults
+
+
+def read_cases(loaded: LoadedPack, documents: Iterable[Marked]) -> tuple[tuple[Case, ...], list[Fault]]:
+    """The cases of files, as a pack reads them, and what is wrong with the others (E241 to E245)."""
+    faults: list[Fault] = []
+    rules = cache(loaded.rules)
+    cases = [case for document in documents for case in _File(loaded, rules, document, faults).cases()]
+    return tuple(cases), faults
 
 
 def limits_hit(case: Case, rules: Rules) -> frozenset[int]:
