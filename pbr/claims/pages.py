@@ -1,22 +1,26 @@
-"""The pages of a bundle for people: the batch's summary, and the certificate that the responsible officers sign.
+"""The pages for people: a batch's summary, the certificate that the responsible officers sign, and the rulebook.
 
-In: the run, the tables as they are claimed, and titles for routes and flags. Out: HTML that stands by itself (no
-script, nothing fetched), the same to the byte every time. The certificate's text is a Jinja template which an authority
-may replace by its own; what it can name is in `docs/bundle.md`. Templates run sandboxed.
+In: the run, the tables as they are claimed, and titles for routes and flags; or a rulebook. Out: HTML that stands by
+itself (no script, nothing fetched), the same to the byte every time. The certificate's text is a Jinja template which
+an authority may replace by its own; what it can name is in `docs/bundle.md`. Templates run sandboxed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import jinja2
 import polars as pl
 from jinja2.sandbox import SandboxedEnvironment
+from markupsafe import Markup, escape
 
 from pbr.claims.contract import BatchRun
 from pbr.errors import Fault, Faults
+from pbr.rulebook.book import PARTS, Entry, Link, Rulebook
+from pbr.rulebook.words import spoken
 from pbr.values import pounds
 
 # Not from the calendar module, which speaks the machine's language.
@@ -29,11 +33,6 @@ MONTHS = (
 def long_date(day: date | None) -> str:
     """`1 September 2014`; empty where there is none."""
     return "" if day is None else f"{day.day} {MONTHS[day.month - 1]} {day.year}"
-
-
-def words(code: str) -> str:
-    """`no_route_met` as `no route met`."""
-    return code.replace("_", " ")
 
 
 def grouped(number: int) -> str:
@@ -77,6 +76,11 @@ def certificate(
         ) from error
 
 
+def rulebook(book: Rulebook) -> bytes:
+    """`rulebook.html`: a pack in words, each rule beside its source. Entries have anchors, as `result-asb_reduced`."""
+    return _templates().get_template("rulebook.html").render(book=book, parts=PARTS).encode()
+
+
 def _templates() -> SandboxedEnvironment:
     templates = SandboxedEnvironment(
         loader=jinja2.PackageLoader("pbr.claims"),
@@ -86,7 +90,8 @@ def _templates() -> SandboxedEnvironment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    templates.filters |= {"pounds": pounds, "long_date": long_date, "words": words, "number": grouped}
+    templates.filters |= {"pounds": pounds, "long_date": long_date, "words": spoken, "number": grouped}
+    templates.filters |= {"anchor": _anchor, "linked": _linked, "nested": _nested}
     return templates
 
 
@@ -107,4 +112,40 @@ def _claim(run: BatchRun, titles: Mapping[str, str], claim: pl.DataFrame, held: 
 
 
 def _titled(rows: list[dict[str, Any]], column: str, titles: Mapping[str, str]) -> list[dict[str, Any]]:
-    return [{**row, "title": titles.get(row[column], words(row[column]))} for row in rows]
+    return [{**row, "title": titles.get(row[column], spoken(row[column]))} for row in rows]
+
+
+# ---------------------------------------------------------------------------------------------------- the rulebook
+
+
+@dataclass
+class _Line:
+    """A line of a rule, with those that stand below it."""
+
+    text: str
+    parts: list[_Line] = field(default_factory=list)
+
+
+def _nested(lines: Iterable[tuple[int, str]]) -> list[_Line]:
+    """Lines that say how deep they stand, as a tree; each is at most one deeper than the line before it."""
+    top = _Line("")
+    path = [top]
+    for depth, text in lines:
+        line = _Line(text)
+        path[depth].parts.append(line)
+        path[depth + 1 :] = [line]
+    return top.parts
+
+
+def _anchor(of: Entry | Link) -> str:
+    return f"{of.part}-{of.id}"
+
+
+def _linked(text: str, links: Iterable[Link]) -> Markup:
+    """A line in which the title of another entry leads there."""
+    for link in links:
+        title = f"“{link.title}”"
+        before, found, after = text.partition(title)
+        if found:
+            return escape(before) + Markup('<a href="#{}">{}</a>').format(_anchor(link), title) + escape(after)
+    return escape(text)

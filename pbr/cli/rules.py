@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import asdict
 from datetime import date
+from pathlib import Path
 
 import click
 import polars as pl
-from rich.text import Text
 
-from pbr.cli.console import Commands, date_option, format_options, people, say, show, show_json
+from pbr.cli.console import Commands, date_option, format_options, say, show, show_json
+from pbr.cli.rulebook import print_rulebook
 from pbr.jobs import rules as jobs
 from pbr.jobs.cases import CaseReport, run_cases
-from pbr.jobs.rules import Figure, Rulebook
-from pbr.rulebook.load import load_pack
+from pbr.jobs.rulebook import list_packs, rulebook_page
+from pbr.rulebook.book import rulebook
+from pbr.rulebook.load import load_pack, pack_ids
 from pbr.values import Verdict
 
 pack_argument = click.argument("pack", metavar="PACK")
@@ -36,7 +37,7 @@ def list_(form: str) -> None:
     \b
     Example:  pbr rules list
     """
-    packs = jobs.list_packs()
+    packs = list_packs()
     show(packs.with_columns(pl.col("digest").str.head(12)) if form == "table" else packs, form)
 
 
@@ -47,14 +48,44 @@ def list_(form: str) -> None:
 def show_(pack: str, on: date | None, as_json: bool) -> None:
     """Print a pack as a rulebook: each rule in English, its figures, where they come from and how well they are known.
 
+    What the words mean stands at the front, and the worked cases of a rule stand beneath it.
+
     \b
     Example:  pbr rules show phase-1 --on 2013-09-01
     """
-    rulebook = jobs.rulebook(load_pack(pack), on)
+    book = rulebook(load_pack(pack), on)
     if as_json:
-        show_json(asdict(rulebook))
+        show_json(asdict(book))
     else:
-        _print_rulebook(rulebook)
+        print_rulebook(book)
+
+
+@rules.command("book")
+@click.argument("pack", metavar="[PACK]", required=False)
+@date_option("--on", help="Show the figures of this day (by default the last on which claims can be made).")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE|FOLDER",
+    help="Write PACK's page to this file; without PACK, a page for each pack to this folder.",
+)
+def book_(pack: str | None, on: date | None, out: Path) -> None:
+    """Write a pack as a rulebook in HTML, rule and source side by side; without PACK, every pack that comes with pbr.
+
+    A page stands by itself and can be printed.
+
+    \b
+    Example:  pbr rules book phase-1 --out phase-1.html
+    """
+    if pack is None:
+        written = {out / f"{each}.html": rulebook_page(each, on) for each in pack_ids()}
+        out.mkdir(parents=True, exist_ok=True)
+    else:
+        written = {out: rulebook_page(pack, on)}
+    for path, page in written.items():
+        path.write_bytes(page)
+        say(f"The rulebook is {path}.")
 
 
 @rules.command("check")
@@ -119,51 +150,3 @@ def _coverage(report: CaseReport) -> pl.DataFrame:
     limits = pl.when(pl.col("limits") == 0).then(pl.lit("")).otherwise(pl.format("{} of {}", "limits_hit", "limits"))
     lacks = pl.col("lacks").str.replace_all("_", " ").str.replace_all(";", ", ")
     return report.coverage.select("part", "item", "cases", *verdicts, limits.alias("limits met exactly"), lacks)
-
-
-_PARTS = {"eligibility": "Eligibility", "result": "Results", "route": "Routes", "flag": "Flags"}
-
-
-def _print_rulebook(book: Rulebook) -> None:
-    console = people()
-    width = min(console.width, 110)
-
-    def line(text: str = "", indent: int = 0, style: str = "") -> None:
-        """One paragraph, wrapped; lines after the first hang two deeper."""
-        first, rest = " " * indent, " " * (indent + 2 if indent else 0)
-        for wrapped in textwrap.wrap(text, width, initial_indent=first, subsequent_indent=rest) or [""]:
-            console.print(Text(wrapped, style=style), soft_wrap=True)
-
-    def figures(of: tuple[Figure, ...]) -> None:
-        for figure in of:
-            line(
-                f"{figure.title}: {figure.value}, from {figure.since} ({figure.parameter}, {figure.standing})", indent=4
-            )
-            line(figure.citation, indent=8, style="dim")
-
-    line(book.title, style="bold")
-    line(f"pack {book.pack} · figures of {book.on} · digest {book.digest}")
-    line(book.citation, style="dim")
-    part = ""
-    for entry in book.entries:
-        if entry.part != part:
-            part = entry.part
-            line()
-            line(_PARTS[part].upper(), style="bold")
-        line()
-        line(f"{entry.title} ({', '.join(filter(None, (entry.id, entry.standing)))})", style="bold")
-        line(entry.citation, indent=2, style="dim")
-        for depth, text in entry.lines:
-            line(text, indent=2 + 2 * depth)
-        figures(entry.figures)
-    line()
-    line("TARIFF", style="bold")
-    line()
-    for one in book.in_force:
-        engaged, decided = one.engaged, one.decided
-        line(f"Families engaged from {engaged.start} until {engaged.until},")
-        line(f"decided from {decided.start} until {decided.until} ({one.standing}).", indent=2)
-        line(one.citation, indent=2, style="dim")
-    line(f"Claims until {book.claimed_until}.")
-    line(book.tariff_citation, indent=2, style="dim")
-    figures(book.tariff)
