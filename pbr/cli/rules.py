@@ -11,6 +11,7 @@ import polars as pl
 
 from pbr.cli.console import Commands, date_option, format_options, say, show, show_json
 from pbr.cli.rulebook import print_rulebook
+from pbr.cli.rules_diff import diff
 from pbr.jobs import rules as jobs
 from pbr.jobs.cases import CaseReport, run_cases
 from pbr.jobs.rulebook import list_packs, rulebook_page
@@ -25,8 +26,12 @@ pack_argument = click.argument("pack", metavar="PACK")
 def rules() -> None:
     """Read, check and test rule packs.
 
-    PACK is the id of a pack that comes with pbr (see `pbr rules list`), or the path of a pack's folder.
+    PACK is the id of a pack that comes with pbr (see `pbr rules list`), or the path of a pack's folder. With a
+    council's plan over it, it is PACK+OVERLAY: the overlay's id, or the path of its file.
     """
+
+
+rules.add_command(diff)
 
 
 @rules.command("list")
