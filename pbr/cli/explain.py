@@ -81,9 +81,8 @@ def _add_step(branch: Tree, step: Step, explanation: Explanation, about: str = "
     said = Text(f"{SIGNS[step.verdict]} ", COLOURS[step.verdict])
     said.append(f"{step.subject_id}: " if step.subject_id not in ("", about) else "")
     said.append(step.says)
-    if step.value or step.baseline:
-        said.append(f" — {step.value or 'not known'}", "bold")
-        said.append(f", before: {step.baseline}" if step.baseline else "")
+    if step.found:
+        said.append(f" — {step.found}", "bold")
     if step.verdict in ("unknown", "not_applicable"):
         said.append(f" — {words.verdict(step.verdict, step.reason)}", "bold")
     node = branch.add(said)

@@ -24,13 +24,16 @@ from pbr.values import Verdict
 
 @dataclass(frozen=True)
 class Step:
-    """One node of the tree. `subject_id` is empty for the family; `value` and `baseline` are exact."""
+    """One node of the tree. `subject_id` is empty for the family; `value` and `baseline` are exact, and `found` says
+    them in words.
+    """
 
     says: str
     verdict: str
     subject_id: str = ""
     value: str = ""
     baseline: str = ""
+    found: str = ""
     reason: str = ""
     records: tuple[str, ...] = ()
     would_change: str = ""
@@ -111,11 +114,22 @@ def _step(judged: Judgement, rules: Rules) -> Step:
         subject_id=judged.subject_id,
         value=str(judged.fact or ""),
         baseline=str(judged.baseline or ""),
+        found=_found(judged),
         reason=judged.reason,
         records=tuple(records),
         would_change=_would_change(judged, rules),
         parts=parts,
     )
+
+
+def _found(judged: Judgement) -> str:
+    """What was measured, and before where there is a baseline; empty where nothing is known."""
+    if not isinstance(judged.node, Test | ReducedBy):
+        return ""
+    asked = judged.node.measure
+    value, before = (words.value(asked, str(fact or "")) for fact in (judged.fact, judged.baseline))
+    said = value or "not known"
+    return f"{said}, before: {before}" if before else value
 
 
 _EVIDENCE = {
@@ -124,7 +138,7 @@ _EVIDENCE = {
     "no_sessions": "an attendance record with possible sessions",
     "unresolved_link": "a decision on whom the possible links belong to",
     "quarantined": "a corrected extract: a quarantined row is about this subject",
-    "missing_field": "the date that is missing from the family's record",
+    "missing_field": "what is missing from the family's record",
 }
 
 
@@ -148,7 +162,7 @@ def _enough(node: Test, fact: Fact, rules: Rules) -> str:
     if comparator == "is_one_of":
         return f"a record that says {words.limit(str(limit), rules)}"
     if fact.of is None:
-        bound, unit = rules.number(str(limit)), {"weeks": " weeks", "days": " days"}.get(node.measure.unit, "")
+        bound, unit = rules.number(str(limit)), "" if node.measure.unit == "count" else f" {node.measure.unit}"
     else:
         share, unit = rules.share(str(limit)), f" of {fact.of} sessions"
         # The least whole number of sessions that reaches the share, and whether it is the share exactly.

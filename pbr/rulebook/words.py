@@ -342,11 +342,11 @@ def _counting(counted: Measure, rules: Rules) -> tuple[str, str]:
         case PermanentExclusions():
             return "permanent exclusion", f" over {_terms(counted, rules)}"
         case AsbIncidents():
-            return "incident", f" of anti-social behaviour{_leavers(counted)} {_window(counted, rules)}"
+            return "incident", f" of anti-social behaviour{_offended(counted, '', rules)}"
         case MinorOffences():
-            return "proven offence", f" by members under 18{_leavers(counted)} {_window(counted, rules)}"
+            return "proven offence", _offended(counted, " under 18", rules)
         case AdultOffences():
-            return "proven offence", f" by members of 18 or over{_leavers(counted)} {_window(counted, rules)}"
+            return "proven offence", _offended(counted, " of 18 or over", rules)
         case ProvisionStarts():
             return "start", f" on provision{_of(counted.codes, rules)} {_window(counted, rules)}"
         case NeedsIdentified():
@@ -469,9 +469,10 @@ def _judged_again(who: LeftOut | None) -> str:
 
 
 def _terms(measure: TermMeasure, rules: Rules) -> str:
-    if measure.at == "engagement":
-        return f"the last {_number(rules.number(measure.last_terms), 'term')} completed before engagement"
-    return _last_terms(measure.last_terms, rules)
+    if measure.at == "as_of":
+        return _last_terms(measure.last_terms, rules)
+    count = rules.number(measure.last_terms)
+    return f"the last {'term' if count == 1 else f'{count} terms'} completed before engagement"
 
 
 def _last_terms(name: str, rules: Rules) -> str:
@@ -490,9 +491,12 @@ def _before_engagement(months: int) -> str:
     return "the month before engagement" if months == 1 else f"the {months} months before engagement"
 
 
-def _leavers(measure: AsbIncidents | MinorOffences | AdultOffences) -> str:
-    departed = " by members who have since left" if isinstance(measure, AsbIncidents) else " who have since left"
-    return (departed if measure.by_departed else "") + _left_out(measure.leaving_out)
+def _offended(measure: AsbIncidents | MinorOffences | AdultOffences, aged: str, rules: Rules) -> str:
+    """By whom, and when."""
+    window, left_out = _window(measure, rules), _left_out(measure.leaving_out)
+    if measure.by_departed:
+        return f" {window} by members{aged} who have since left{left_out}"
+    return f"{f' by members{aged}' if aged else ''} {window}{left_out}"
 
 
 def _for_need(measure: DaysSince, rules: Rules) -> str:
