@@ -13,7 +13,7 @@ environment := $(VENV)/.environment
 installed := $(VENV)/.installed
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types layers tests lowest bench docs lock clean
+.PHONY: help demo test lint types layers tests mutants lowest bench docs lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ layers: $(installed) ## who may import whom
 
 tests: $(installed) ## the tests, and the examples in docstrings and in the README
 	$(bin)/pytest -n $(WORKERS)
+
+mutants: $(installed) ## every small mistake that could be made in a rule pack, and whether one of its cases tells it
+	$(bin)/python -m tests.rulebook.mutants
 
 lowest: $(installed) ## the tests again, on the lowest versions that pyproject.toml admits
 	mkdir -p build
