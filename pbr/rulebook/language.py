@@ -1,6 +1,7 @@
 """The rule language's reference, made from the classes themselves: nodes, measures, comparisons, units and flags.
 
-In: the docstrings and fields of `model` and `measures`. Out: Markdown tables, which `docs/rule-language.md` carries.
+In: the docstrings and fields of `model` and `measures`, and the glossary. Out: Markdown tables and lists, which
+`docs/rule-language.md` carries.
 """
 
 from __future__ import annotations
@@ -8,11 +9,12 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable
-from typing import get_args
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic.fields import FieldInfo
 
 from pbr.rulebook.check import COMPARATORS, EXPECTED_UNITS
+from pbr.rulebook.glossary import glossary
 from pbr.rulebook.measures import MEASURES, Node, OffendingMeasure, TermMeasure, WindowMeasure
 from pbr.rulebook.model import (
     AllOf,
@@ -23,6 +25,7 @@ from pbr.rulebook.model import (
     CriterionRef,
     DatedValue,
     Every,
+    InForce,
     NearThresholdFlag,
     Pack,
     Parameter,
@@ -39,7 +42,7 @@ from pbr.rulebook.model import (
 )
 
 _NODES: tuple[type[Node], ...] = (Test, ReducedBy, AllOf, AnyOf, AtLeast, When, Every, Some, CriterionRef)
-_THINGS: tuple[type[Node], ...] = (Pack, Parameter, DatedValue, Criterion, Route, Tariff)
+_THINGS: tuple[type[Node], ...] = (Pack, InForce, Parameter, DatedValue, Criterion, Route, Tariff)
 _FLAGS: tuple[type[Node], ...] = (ConditionFlag, NearThresholdFlag, UnverifiedRuleFlag)
 _UNITS: tuple[str, ...] = get_args(ParameterUnit)
 _WRITTEN = {
@@ -72,6 +75,28 @@ def measures() -> str:
     return _table(("measure", "arguments", "subject", "unit", "tables", "what it is"), rows) + notes
 
 
+def arguments() -> str:
+    """What can be given as each argument of a measure: words, or the name of a parameter."""
+    words: dict[str, list[str]] = {}
+    for cls in MEASURES.values():
+        for name, annotation in get_type_hints(cls).items():
+            if name in cls.model_fields and name != "name":
+                words.setdefault(name, []).extend(_literals(annotation))
+    rows = (
+        (f"`{name}`", ", ".join(dict.fromkeys(given)) or f"a parameter in {EXPECTED_UNITS[name]}")
+        for name, given in words.items()
+    )
+    return _table(("argument", "is given"), rows)
+
+
+def words() -> str:
+    """The glossary: a list for each group of words."""
+    return "\n\n".join(
+        f"### {group.title}\n\n" + "\n".join(f"- **{word.word}**: {word.means}" for word in group.words)
+        for group in glossary()
+    )
+
+
 def comparisons() -> str:
     """How a measure of each unit is tested, and against what."""
     against = {"boolean": "`true` or `false`", "words": "a parameter in codes"}
@@ -86,7 +111,10 @@ def units() -> str:
     """The units of parameters, how their values are written, and which keys need them."""
     needed_by = {unit: [f"`{key}`" for key, needed in EXPECTED_UNITS.items() if needed == unit] for unit in _UNITS}
     needed_by["count"].insert(0, "`at_least` beside `of`")
-    rows = ((unit, _WRITTEN.get(unit, "`3`"), ", ".join(keys)) for unit, keys in needed_by.items())
+    rows = (
+        (unit, _WRITTEN.get(unit, "`3`"), ", ".join(keys) or f"the limits of a measure in {unit}")
+        for unit, keys in needed_by.items()
+    )
     return _table(("unit", "written", "needed by"), rows)
 
 
@@ -100,6 +128,13 @@ def words_of(kind: str) -> str:
     """The words that stand for standings or subjects, as a list in one line."""
     words = {"standings": Standing, "subjects": SubjectKind}[kind]
     return ", ".join(f"`{word}`" for word in get_args(words))
+
+
+def _literals(annotation: Any) -> list[str]:
+    """The words that a type allows, as they are written; none for other types."""
+    if get_origin(annotation) is Literal:
+        return [f"`{'true' if word is True else word}`" for word in get_args(annotation)]
+    return [word for inner in get_args(annotation) for word in _literals(inner)]
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pbr.cli.rules import rules
-from pbr.rulebook.load import load_pack
+from pbr.rulebook.load import load_pack, pack_ids
 from tests.rulebook.packs import copy_of_phase_1, line_of, put
 
 
@@ -19,7 +19,7 @@ def run(*words: str | Path) -> Result:
 
 def test_list_shows_the_packs_there_are() -> None:
     assert "phase-1" in run("list").stdout
-    (pack,) = json.loads(run("list", "--json").stdout)
+    pack = next(pack for pack in json.loads(run("list", "--json").stdout) if pack["pack"] == "phase-1")
     assert pack["digest"] == load_pack("phase-1").digest
     assert pack["engaged_from"] == "2012-04-01"
 
@@ -30,8 +30,26 @@ def test_show_says_rule_figure_source_and_standing() -> None:
     assert "unauthorised absence over the last 3 completed terms is less than 15%" in shown.stdout
     assert "Unauthorised absence that each child must stay below: 15%, from 2012-04-01" in shown.stdout
     assert "(baseline_months, unverified)" in " ".join(shown.stdout.split())
-    assert "Paid when a family joins: £1,600, from 2014-04-01" in shown.stdout
+    assert "£1,600, from 2014-04-01 (verified), in force on 2015-05-31" in shown.stdout
+    assert "£2,400, from 2013-04-01 until 2014-03-31 (verified)\n" in shown.stdout
     assert all(line == line.rstrip() and len(line) <= 110 for line in shown.stdout.splitlines())
+
+
+def test_show_opens_with_the_words_and_has_each_case_beneath_its_rule() -> None:
+    shown = " ".join(run("show", "phase-1").stdout.split())
+    assert shown.index("school-age child: A child who was of school age") < shown.index("(crime_asb, verified)")
+    rule, case = (
+        shown.index("(attendance_improved, verified)"),
+        "57 of 380 sessions is 15% exactly, and fails → not met",
+    )
+    assert rule < shown.index(case) < shown.index("(asb_reduced, verified)")
+    assert "One of three terms has no record → unknown: a term of school age has no attendance record" in shown
+
+
+def test_show_marks_the_figure_that_is_in_force_on_the_day_that_is_asked_for() -> None:
+    shown = " ".join(run("show", "phase-1", "--on", "2013-05-01").stdout.split())
+    assert "£2,400, from 2013-04-01 until 2014-03-31 (verified), in force on 2013-05-01" in shown
+    assert "£1,600, from 2014-04-01 (verified) " in shown
 
 
 def test_show_has_every_rule_for_programs() -> None:
@@ -45,7 +63,7 @@ def test_show_has_every_rule_for_programs() -> None:
         *pack.flags,
     ]
     read = {figure["parameter"] for entry in shown["entries"] for figure in entry["figures"]}
-    read |= {figure["parameter"] for figure in shown["tariff"]}
+    read |= {payment["figure"]["parameter"] for payment in shown["tariff"]}
     assert pack.parameters.keys() == read
 
 
@@ -54,6 +72,42 @@ def test_show_of_a_day_before_the_programme_is_a_fault_and_no_guess() -> None:
     assert shown.exit_code == 1
     assert "E214 rules/phase-1/parameters.yaml:" in shown.stderr
     assert shown.stdout == ""
+
+
+def test_book_writes_one_pack_to_a_file_and_the_same_bytes_each_time(tmp_path: Path) -> None:
+    wrote = run("book", "phase-1", "--out", tmp_path / "one.html")
+    assert (wrote.exit_code, wrote.stdout) == (0, "")
+    assert str(tmp_path / "one.html") in wrote.stderr
+    run("book", "phase-1", "--out", tmp_path / "two.html")
+    assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
+
+
+def test_book_without_a_pack_writes_a_page_for_each_to_a_folder(tmp_path: Path) -> None:
+    assert run("book", "--out", tmp_path / "made" / "books").exit_code == 0
+    written = {path.name for path in (tmp_path / "made" / "books").iterdir()}
+    assert written == {f"{pack}.html" for pack in pack_ids()}
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(("phase-3", "--out", "page.html"), "E2"), (("phase-1", "--out", "no/such/page.html"), "E100")]
+)
+def test_book_of_what_is_not_there_or_to_nowhere_is_a_fault(
+    words: tuple[str, ...], code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    wrote = run("book", *words)
+    assert (wrote.exit_code, wrote.stdout) == (1, "")
+    assert f"Error: {code}" in wrote.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_show_of_a_pack_whose_cases_cannot_be_read_names_the_line(tmp_path: Path) -> None:
+    folder = copy_of_phase_1(tmp_path)
+    put(folder / "tests" / "asb_reduced.yaml", "expected: met", "expected: perhaps")
+    shown = run("show", folder)
+    line = line_of(folder / "tests" / "asb_reduced.yaml", "expected: perhaps")
+    assert (shown.exit_code, shown.stdout) == (1, "")
+    assert f"E241 {folder}/tests/asb_reduced.yaml:{line}" in shown.stderr
 
 
 def test_check_says_fine_or_every_fault_with_its_place(tmp_path: Path) -> None:
@@ -71,7 +125,7 @@ def test_check_says_fine_or_every_fault_with_its_place(tmp_path: Path) -> None:
 
 
 def test_a_pack_that_is_not_there_is_exit_1_and_names_those_that_are() -> None:
-    checked = run("check", "phase-3")
+    checked = run("check", "phase-one")
     assert (checked.exit_code, checked.stdout) == (1, "")
     assert "did you mean 'phase-1'?" in checked.stderr
 
