@@ -60,24 +60,32 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class Supposed:
+    """What a fact is taken to be in place of what it is: its value, and a share's denominator."""
+
+    value: pl.Expr
+    of: pl.Expr
+
+
+@dataclass(frozen=True)
 class Scope:
     """What expressions are compiled against: the facts of a frame's rows and what is already judged of them.
 
-    `moved` adds a number to the value of a fact, by key, for `near_threshold`. `known` gives quantifiers and criteria
-    that are already columns of the frame.
+    `supposed` puts other facts in the place of some, by key. `known` gives nodes, and criteria by id, that are already
+    columns of the frame.
     """
 
     rules: Rules
-    known: Mapping[Quantifier | str, Judged] = field(default_factory=dict)
-    moved: Mapping[str, int] = field(default_factory=dict)
+    known: Mapping[Expression | str, Judged] = field(default_factory=dict)
+    supposed: Mapping[str, Supposed] = field(default_factory=dict)
 
     def value(self, measure: Measure) -> pl.Expr:
         key = self.rules.fact_key(measure)
-        value = pl.col(key).struct.field("value")
-        return value + self.moved[key] if key in self.moved else value
+        return self.supposed[key].value if key in self.supposed else pl.col(key).struct.field("value")
 
     def of(self, measure: Measure) -> pl.Expr:
-        return pl.col(self.rules.fact_key(measure)).struct.field("of")
+        key = self.rules.fact_key(measure)
+        return self.supposed[key].of if key in self.supposed else pl.col(key).struct.field("of")
 
     def reason(self, measure: Measure) -> pl.Expr:
         code = pl.col(self.rules.fact_key(measure)).struct.field("reason")
@@ -87,17 +95,17 @@ class Scope:
 def decide(facts: Facts, rules: Rules) -> pl.DataFrame:
     """Findings of every family in the facts: the columns of `FINDINGS` but `decision_id`, in their order."""
     pack = rules.pack
-    quantifiers = list(dict.fromkeys(q for top in rules.expressions() for q in walk(top) if isinstance(q, Quantifier)))
-    members, tallied = _judge_members(facts, quantifiers, rules)
-    known: dict[Quantifier | str, Judged] = {q: _quantified(q, n, rules) for n, q in enumerate(quantifiers)}
+    quantifiers = quantifiers_in(rules.expressions())
+    members, tallied = judge_members(facts, quantifiers, rules)
+    known: dict[Expression | str, Judged] = {q: quantified(q, n, rules) for n, q in enumerate(quantifiers)}
     families = facts.families.lazy().join(tallied, on="family_id", how="left", maintain_order="left")
     for group in (pack.eligibility, pack.results):
         for name, criterion in group.items():
-            families = _with_columns(families, name, _judge(criterion.test, Scope(rules, known)))
+            families = _with_columns(families, name, judge(criterion.test, Scope(rules, known)))
             known[name] = _columns(name)
     scope = Scope(rules, known)
     for name, route in pack.routes.items():
-        families = _with_columns(families, f"route {name}", _judge(route.test, scope))
+        families = _with_columns(families, f"route {name}", judge(route.test, scope))
     judged = families.collect()
     flags = {name: _flags(name, judged, members, quantifiers, scope) for name in pack.routes}
     judged = judged.with_columns(
@@ -131,7 +139,10 @@ def _with_columns(frame: pl.LazyFrame, name: str, judged: Judged) -> pl.LazyFram
 # ----------------------------------------------------------------------------------------------------- expressions
 
 
-def _judge(node: Expression, scope: Scope) -> Judged:
+def judge(node: Expression, scope: Scope) -> Judged:
+    """A node for the rows of the scope's frame. Quantifiers, and the criteria that it refers to, are known there."""
+    if (known := scope.known.get(node)) is not None:
+        return known
     rules = scope.rules
     match node:
         case Test():
@@ -142,13 +153,13 @@ def _judge(node: Expression, scope: Scope) -> Judged:
         case ReducedBy():
             return _reduced_by(node, scope)
         case AllOf():
-            return _all_of([_judge(part, scope) for part in node.all_of])
+            return _all_of([judge(part, scope) for part in node.all_of])
         case AnyOf():
-            return _any_of([_judge(part, scope) for part in node.any_of])
+            return _any_of([judge(part, scope) for part in node.any_of])
         case AtLeast():
-            return _at_least(node, [_judge(part, scope) for part in node.of], rules)
+            return _at_least(node, [judge(part, scope) for part in node.of], rules)
         case When():
-            condition, then = _judge(node.when, scope), _judge(node.then, scope)
+            condition, then = judge(node.when, scope), judge(node.then, scope)
             is_met = condition.verdict == MET
             lapsed = pl.when(condition.verdict == NOT_MET).then(BIT["no_subject"]).otherwise(condition.reasons)
             return Judged(
@@ -161,7 +172,7 @@ def _judge(node: Expression, scope: Scope) -> Judged:
                 condition.unverified | (is_met & then.unverified),
             )
         case Every() | Some():
-            return scope.known[node]
+            raise AssertionError("members are judged before their families")
         case CriterionRef():
             return scope.known[node.criterion]
 
@@ -246,11 +257,16 @@ def _together(verdict: pl.Expr, judged: list[Judged], deciding: int) -> Judged:
 # ------------------------------------------------------------------------------------------------------ quantifiers
 
 
-def _judge_members(facts: Facts, quantifiers: list[Quantifier], rules: Rules) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+def quantifiers_in(tests: Iterable[Expression]) -> list[Quantifier]:
+    """Every `every` and `some` of the tests, once; their places number the columns of what is judged of members."""
+    return list(dict.fromkeys(node for test in tests for node in walk(test) if isinstance(node, Quantifier)))
+
+
+def judge_members(facts: Facts, quantifiers: list[Quantifier], rules: Rules) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     """Every quantifier's body for every member, null for those who hold not its role; and its tallies by family."""
     members = facts.members.lazy()
     for n, q in enumerate(quantifiers):
-        judged = _judge(q.that, Scope(rules))
+        judged = judge(q.that, Scope(rules))
         held = pl.col(rules.role(q).key)
         members = members.with_columns(
             pl.when(held).then(judged.verdict).cast(pl.UInt8).alias(f"q{n} verdict"),
@@ -271,7 +287,7 @@ def _tally(n: int) -> Iterator[pl.Expr]:
         yield reasons.filter(verdict == code).bitwise_or().fill_null(0).alias(f"q{n} reasons {code}")
 
 
-def _quantified(q: Quantifier, n: int, rules: Rules) -> Judged:
+def quantified(q: Quantifier, n: int, rules: Rules) -> Judged:
     """A quantifier for the family, from its tallies."""
     count = [pl.col(f"q{n} count {code}").fill_null(0) for code in range(4)]
     unverified = [pl.col(f"q{n} unverified {code}").fill_null(False) for code in range(4)]
@@ -289,6 +305,25 @@ def _quantified(q: Quantifier, n: int, rules: Rules) -> Judged:
     )
     rests = pl.when(verdict == deciding).then(unverified[deciding]).otherwise(pl.any_horizontal(unverified))
     return Judged(verdict, reasons, rests | rules.is_unverified(q))
+
+
+def with_one_changed(q: Quantifier, n: int, supposed: Mapping[str, Supposed], rules: Rules) -> tuple[pl.Expr, pl.Expr]:
+    """A quantifier's verdict if one member's facts were others, and whether the member's own verdict would change.
+
+    For a frame of members, with what is judged of each and with the tallies of their families.
+    """
+    own = pl.col(f"q{n} verdict")
+    then = pl.when(pl.col(rules.role(q).key)).then(judge(q.that, Scope(rules, supposed=supposed)).verdict)
+    # Both are null for a member who is none of the subjects.
+    count = [
+        pl.col(f"q{n} count {code}") + _is(then, code).cast(pl.Int32) - _is(own, code).cast(pl.Int32)
+        for code in range(4)
+    ]
+    return _of_counts(q, count), (then != own).fill_null(False)
+
+
+def _is(verdict: pl.Expr, code: int) -> pl.Expr:
+    return (verdict == code).fill_null(False)
 
 
 def _of_counts(q: Quantifier, count: list[pl.Expr]) -> pl.Expr:
@@ -321,9 +356,9 @@ def _condition(flag: ConditionFlag, route: str, scope: Scope) -> pl.Expr:
     if flag.met_routes is not None:
         raised = pl.lit(route in flag.met_routes) & (pl.col(f"route {route} verdict") == MET)
     if flag.when is not None:
-        raised = raised & (_judge(flag.when, scope).verdict == MET)
+        raised = raised & (judge(flag.when, scope).verdict == MET)
     if flag.unless is not None:
-        raised = raised & (_judge(flag.unless, scope).verdict != MET)
+        raised = raised & (judge(flag.unless, scope).verdict != MET)
     # A literal alone would be one row; the frame's length comes from a column.
     return raised & pl.col("family_id").is_not_null()
 
@@ -338,12 +373,13 @@ def _near(
 ) -> pl.Series:
     rules = scope.rules
     now = pl.col(f"route {route} verdict")
-    tests = _criteria_of(route, rules)
+    test = rules.pack.routes[route].test
+    tests = criteria_behind(test, rules) | {f"route {route}": test}
     of_family, of_member = _steps(flag, tests.values(), rules)
     near = [pl.lit(False) & now.is_not_null()]
     for key, step in of_family.items():
         for move in (-step, step):
-            moved = replace(scope, moved={key: move})
+            moved = replace(scope, supposed={key: _moved(key, move)})
             then = _route_again(route, _reading(key, tests, rules), moved).verdict
             near.append(_can_move(key, move) & (then != now))
     found = judged.select("family_id", near=pl.any_horizontal(near))
@@ -370,21 +406,14 @@ def _member_near(
     scope: Scope,
 ) -> pl.LazyFrame:
     """Families (`family_id`) where one member's fact, moved, changes the route's verdict."""
-    rules = scope.rules
+    rules, supposed = scope.rules, {key: _moved(key, move)}
     known = dict(scope.known)
     changed = []
     for n, q in enumerate(quantifiers):
-        if key not in {rules.fact_key(measure) for node in walk(q) for measure in _measures(node)}:
-            continue
-        own = pl.col(f"q{n} verdict")
-        then = _judge(q.that, Scope(rules, moved={key: move})).verdict
-        count = [
-            pl.col(f"q{n} count {code}") - (own == code).cast(pl.Int32) + (then == code).cast(pl.Int32)
-            for code in range(4)
-        ]
-        held = pl.col(rules.role(q).key)
-        known[q] = replace(known[q], verdict=pl.when(held).then(_of_counts(q, count)).otherwise(known[q].verdict))
-        changed.append(held & (then != own))
+        if key in facts_read(q, rules):
+            verdict, is_changed = with_one_changed(q, n, supposed, rules)
+            known[q] = replace(known[q], verdict=verdict)
+            changed.append(is_changed)
     moved = replace(scope, known=known)
     again = _route_again(route, _reading(key, tests, rules), moved).verdict
     return (
@@ -394,35 +423,37 @@ def _member_near(
     )
 
 
+def _moved(key: str, move: int) -> Supposed:
+    fact = pl.col(key).struct
+    return Supposed(fact.field("value") + move, fact.field("of"))
+
+
 def _can_move(key: str, move: int) -> pl.Expr:
     value, of = pl.col(key).struct.field("value"), pl.col(key).struct.field("of")
     moved = value + move
     return ((moved >= 0) & (of.is_null() | (moved <= of))).fill_null(False)
 
 
-def _criteria_of(route: str, rules: Rules) -> dict[str, Expression]:
-    """The criteria that a route refers to, directly or through others, in the pack's order; and the route itself."""
+def criteria_behind(test: Expression, rules: Rules) -> dict[str, Expression]:
+    """The tests of the criteria that a test refers to, directly or through others, by id, in the pack's order."""
     pack = rules.pack
     criteria: dict[str, Criterion] = {**pack.eligibility, **pack.results}
-    wanted, seen = [pack.routes[route].test], set()
+    wanted, seen = [test], set()
     while wanted:
         for node in walk(wanted.pop()):
             if isinstance(node, CriterionRef) and node.criterion not in seen:
                 seen.add(node.criterion)
                 wanted.append(criteria[node.criterion].test)
-    return {name: criterion.test for name, criterion in criteria.items() if name in seen} | {
-        f"route {route}": pack.routes[route].test
-    }
+    return {name: criterion.test for name, criterion in criteria.items() if name in seen}
 
 
 def _reading(key: str, tests: Mapping[str, Expression], rules: Rules) -> dict[str, Expression]:
     """Those of the criteria that read a fact, or refer to one that does, in order."""
     reading: dict[str, Expression] = {}
     for name, test in tests.items():
-        for node in walk(test):
-            reads = any(rules.fact_key(measure) == key for measure in _measures(node))
-            if reads or (isinstance(node, CriterionRef) and node.criterion in reading):
-                reading[name] = test
+        refers = any(isinstance(node, CriterionRef) and node.criterion in reading for node in walk(test))
+        if refers or key in facts_read(test, rules):
+            reading[name] = test
     return reading
 
 
@@ -430,7 +461,7 @@ def _route_again(route: str, again: Mapping[str, Expression], scope: Scope) -> J
     """The route judged anew, with the criteria in `again` judged anew before it."""
     known = dict(scope.known)
     for name, test in again.items():
-        known[name] = _judge(test, replace(scope, known=known))
+        known[name] = judge(test, replace(scope, known=known))
     return known[f"route {route}"] if f"route {route}" in again else _columns(f"route {route}")
 
 
@@ -440,7 +471,7 @@ def _steps(flag: NearThresholdFlag, tests: Iterable[Expression], rules: Rules) -
     member: dict[str, int] = {}
     for test in tests:
         for node in walk(test):
-            for measure in _measures(node):
+            for measure in measures_of(node):
                 if measure.near is not None:
                     step = rules.number(getattr(flag, measure.near))
                     step = step // 7 if measure.unit == "weeks" else step
@@ -448,7 +479,13 @@ def _steps(flag: NearThresholdFlag, tests: Iterable[Expression], rules: Rules) -
     return family, member
 
 
-def _measures(node: Expression) -> tuple[Measure, ...]:
+def facts_read(test: Expression, rules: Rules) -> frozenset[str]:
+    """The keys of the facts that a test reads itself, not through criteria that it refers to."""
+    return frozenset(rules.fact_key(measure) for node in walk(test) for measure in measures_of(node))
+
+
+def measures_of(node: Expression) -> tuple[Measure, ...]:
+    """The measures that a node itself reads, its parts' left out."""
     match node:
         case Test():
             return (node.measure,)
