@@ -23,12 +23,13 @@ from pbr.canonical import digest as canonical_digest
 from pbr.canonical import file_digest
 from pbr.claims import bag
 from pbr.claims.contract import BatchRun, Run, claim_metadata, read, readable_json, written
-from pbr.claims.pages import certificate, summary
+from pbr.claims.pages import certificate, rulebook, summary
 from pbr.errors import Fault, Faults
+from pbr.rulebook.book import Rulebook
 
 METADATA = "claim.csv-metadata.json"
 RUN = "run.json"
-PAGES = ("summary.html", "certificate.html")
+PAGES = ("summary.html", "certificate.html", "rulebook.html")
 RULE_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 
 
@@ -38,9 +39,9 @@ class BundleContents:
 
     `lines`: `contract.CLAIM`; `findings`: `engines.findings.SCHEMA`, of every family considered; `facts`:
     `measures.facts.LONG`; `links`: `linkage.passes.LINKS`, for the records behind the facts; `attrition`, `held`,
-    `quarantine`: see the contract. `rules`: the pack's files as applied, by path. `titles`: what routes, flags and
-    reasons are called for people, by id; an id without one is shown in words. `certificate`: the authority's own
-    template, where it has one.
+    `quarantine`: see the contract. `rules`: the pack's files as applied, by path; `book`: the same in words.
+    `titles`: what routes, flags and reasons are called for people, by id; an id without one is shown in words.
+    `certificate`: the authority's own template, where it has one.
     """
 
     run: Run
@@ -53,6 +54,7 @@ class BundleContents:
     quarantine: pl.DataFrame
     history: pl.DataFrame
     rules: Mapping[str, bytes]
+    book: Rulebook
     titles: Mapping[str, str]
     certificate: str | None = None
 
@@ -104,6 +106,7 @@ class BundleContents:
             RUN: readable_json(self.batch.model_dump(mode="json", by_alias=True)),
             "summary.html": summary(self.batch, self.titles, as_read),
             "certificate.html": certificate(self.batch, self.titles, as_read, self.certificate),
+            "rulebook.html": rulebook(self.book),
             **{f"rules/{path}": content for path, content in self.rules.items()},
         }
         return {f"data/{file}": content for file, content in files.items()}

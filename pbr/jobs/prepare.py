@@ -33,6 +33,7 @@ from pbr.ledger import Entry, Ledger
 from pbr.linkage import squeezed
 from pbr.measures.cohorts import Cohort, to_table
 from pbr.measures.subjects import is_member_on
+from pbr.rulebook.book import Rulebook, rulebook
 from pbr.rulebook.load import LoadedPack
 from pbr.sources import Extract
 from pbr.workspace import Workspace
@@ -146,6 +147,7 @@ def prepare(
         held=_with_refs(selection.held, key),
         quarantine=quarantine_of(measurement),
         rules=pack.files,
+        book=rulebook_of(pack, as_of),
         titles=titles(pack),
         certificate=own_certificate(workspace),
     )
@@ -351,6 +353,11 @@ def titles(pack: LoadedPack) -> dict[str, str]:
     """What people call the pack's criteria, routes and flags, by id."""
     named = (pack.pack.eligibility, pack.pack.results, pack.pack.routes, pack.pack.flags)
     return {name: item.title for group in named for name, item in group.items()}
+
+
+def rulebook_of(pack: LoadedPack, as_of: date) -> Rulebook:
+    """The rulebook that a bundle carries: of the as-of date, and without cases, which it does not carry."""
+    return rulebook(pack, as_of, with_cases=False)
 
 
 def links_behind(measurement: Measurement) -> pl.DataFrame:

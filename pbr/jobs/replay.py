@@ -15,7 +15,7 @@ import polars as pl
 
 from pbr.claims.bundle import METADATA, RUN
 from pbr.claims.contract import TABLES, BatchRun, claim_metadata, read, readable_json
-from pbr.claims.pages import summary
+from pbr.claims.pages import rulebook, summary
 from pbr.claims.select import Circumstances, Selection, claim_line_id, select
 from pbr.claims.verify import verify
 from pbr.engines.agree import differences
@@ -23,7 +23,7 @@ from pbr.engines.findings import FINDINGS
 from pbr.errors import Disagreement, Faults
 from pbr.jobs.decide import Say, measure_workspace, run_engines
 from pbr.jobs.inputs import input_files
-from pbr.jobs.prepare import derived_again, links_behind, quarantine_of, titles
+from pbr.jobs.prepare import derived_again, links_behind, quarantine_of, rulebook_of, titles
 from pbr.measures.cohorts import Cohort, read_cohorts, to_table
 from pbr.rulebook.load import LoadedPack, load_pack
 from pbr.rulebook.rules import Rules
@@ -186,17 +186,21 @@ def _line_differences(tables: dict[str, pl.DataFrame], selection: Selection) -> 
 
 
 def _page_differences(opened: OpenBundle) -> Iterator[str]:
-    """Where the pages that people read first do not say what the tables say.
+    """Where the pages that people read first do not say what the tables and the rules say.
 
     Only of a bundle of this version of pbr, for another may word them otherwise; a certificate may be the authority's.
     """
     if opened.run.versions.get("pbr") != version("pbr"):
         return
     said = {file.removesuffix(".csv"): table for file, table in opened.tables.items()}
-    made = {METADATA: readable_json(claim_metadata()), "summary.html": summary(opened.run, titles(opened.pack), said)}
-    for file, content in made.items():
+    made = {
+        METADATA: (readable_json(claim_metadata()), "tables"),
+        "summary.html": (summary(opened.run, titles(opened.pack), said), "tables"),
+        "rulebook.html": (rulebook(rulebook_of(opened.pack, opened.run.as_of)), "rules"),
+    }
+    for file, (content, source) in made.items():
         if (opened.path / "data" / file).read_bytes() != content:
-            yield f"{file}: is not what the tables of the bundle give"
+            yield f"{file}: is not what the {source} of the bundle give"
 
 
 def _row_differences(what: str, then: pl.DataFrame, now: pl.DataFrame, columns: list[str]) -> Iterator[str]:

@@ -139,24 +139,24 @@ class Rulebook:
         return tuple(sorted({dated.since for payment in self.tariff for dated in payment.figure.values}))
 
 
-def rulebook(loaded: LoadedPack, on: date | None = None) -> Rulebook:
+def rulebook(loaded: LoadedPack, on: date | None = None, *, with_cases: bool = True) -> Rulebook:
     """A pack in plain English as of a day, by default the last on which claims can be made.
 
     Raises Faults: E214 before a figure's first day, E241 to E245 where the pack's cases cannot be read.
     """
-    return _Reading(loaded, on or loaded.last_day).book()
+    has_cases = with_cases and any(loaded.cases_folder.glob("*.yaml"))
+    return _Reading(loaded, on or loaded.last_day, load_cases(loaded) if has_cases else ()).book()
 
 
 class _Reading:
     """One pack as it is read for one day."""
 
-    def __init__(self, loaded: LoadedPack, on: date) -> None:
+    def __init__(self, loaded: LoadedPack, on: date, cases: tuple[Case, ...]) -> None:
         self.loaded = loaded
         self.rules: Rules = loaded.rules(on)
         # As its authors wrote it: what a reference leaves out is said there, and not written out.
         self.pack: Pack = self.rules.written
-        has_cases = any(loaded.cases_folder.glob("*.yaml"))
-        self.cases = load_cases(loaded) if has_cases else ()
+        self.cases = cases
 
     def book(self) -> Rulebook:
         pack, tariff = self.pack, self.pack.tariff

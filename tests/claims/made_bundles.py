@@ -14,6 +14,8 @@ import polars as pl
 
 from pbr.claims.bundle import BundleContents, write_bundle
 from pbr.claims.contract import CLAIM, FACTS, FINDINGS, HELD, HISTORY, LINKS, QUARANTINE, Input, Period, Run
+from pbr.rulebook.book import rulebook
+from pbr.rulebook.load import load_pack
 
 RUN = Run(
     authority_code="E06000034",
@@ -121,6 +123,7 @@ def contents(**other: object) -> BundleContents:
         ),
         history=pl.DataFrame([("F3", "progress_to_work", "family", "L0", 10000)], HISTORY, orient="row"),
         rules={"pack.yaml": b"id: phase-1\n", "tests/route.yaml": b"- name: a case\n"},
+        book=rulebook(load_pack("phase-1"), RUN.as_of, with_cases=False),
         titles={"crime_asb_education": "Crime, anti-social behaviour and education", "neutral_only": "Only neutral"},
     )
     return replace(made, **other)  # type: ignore[arg-type]

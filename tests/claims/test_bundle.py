@@ -67,6 +67,7 @@ def test_a_bundle_holds_what_the_contract_names(tmp_path: Path) -> None:
         "data/history.csv",
         "data/links.parquet",
         "data/quarantine.csv",
+        "data/rulebook.html",
         "data/rules/pack.yaml",
         "data/rules/tests/route.yaml",
         "data/run.json",
@@ -333,9 +334,11 @@ class Tables(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        leads_inside = (dict(attrs).get("href") or "#").partition("#")[0] in ("", "rulebook.html")
         if (
             tag in ("script", "iframe", "link", "img", "object", "embed")
-            or {"src", "href", "onclick"} & dict(attrs).keys()
+            or {"src", "onclick"} & dict(attrs).keys()
+            or not leads_inside
         ):
             self.reaching.append(tag)
         if tag not in self.VOID:
@@ -361,7 +364,7 @@ def page(name: str, made: BundleContents | None = None) -> str:
     return (made or contents()).payload[f"data/{name}"].decode()
 
 
-@pytest.mark.parametrize("name", ["summary.html", "certificate.html"])
+@pytest.mark.parametrize("name", ["summary.html", "certificate.html", "rulebook.html"])
 def test_a_page_stands_by_itself_and_is_well_formed(name: str) -> None:
     parsed = Tables(page(name))
     assert parsed.open == []
@@ -393,6 +396,17 @@ def test_the_summary_adds_up() -> None:
     assert quarantine[1] == ["attendance", "E127", "is none of autumn, spring, summer", "1"]
     assert [row[0] for row in inputs] == ["Source", "attendance", "families"]
     assert inputs[1][-1] == "b" * 64
+
+
+def test_the_summary_leads_from_routes_and_flags_to_their_words() -> None:
+    led = re.findall(r'href="rulebook[.]html#([^"]+)"', page("summary.html"))
+    assert set(led) == {
+        "route-crime_asb_education",
+        "route-progress_to_work",
+        "flag-near_threshold",
+        "flag-school_leaver",
+    }
+    assert all(f'id="{anchor}"' in page("rulebook.html") for anchor in led)
 
 
 def test_text_from_outside_cannot_become_markup() -> None:

@@ -281,6 +281,12 @@ def test_a_family_more_in_the_extract_that_is_not_decided_is_counted(copy: Path)
     assert "families not decided:" in told
 
 
+def test_a_rulebook_that_says_another_rule_is_found(claimed: Path, tmp_path: Path) -> None:
+    changed = with_page(bundle_of(claimed), tmp_path, "rulebook.html", "is less than 15%", "is less than 51%")
+    assert verify(changed) == []
+    assert "rulebook.html: is not what the rules of the bundle give" in differences(changed)
+
+
 def test_a_summary_that_says_more_than_the_claim_is_found(claimed: Path, tmp_path: Path) -> None:
     bundle = bundle_of(claimed)
     total = pounds(int(pl.read_csv(bundle / "data" / "claim.csv")["amount_pence"].sum()))

@@ -125,7 +125,7 @@ def test_check_says_fine_or_every_fault_with_its_place(tmp_path: Path) -> None:
 
 
 def test_a_pack_that_is_not_there_is_exit_1_and_names_those_that_are() -> None:
-    checked = run("check", "phase-one")
+    checked = run("check", "phase-10")
     assert (checked.exit_code, checked.stdout) == (1, "")
     assert "did you mean 'phase-1'?" in checked.stderr
 
