@@ -37,8 +37,8 @@ def _print(found: RulesDiff) -> None:
     for name, ratio in {"what": 2, "from": None, "before": 3, "after": 3, "source": 3}.items():
         table.add_column(name, ratio=ratio, overflow="fold", no_wrap=ratio is None)
     for row in found.differences.iter_rows(named=True):
-        named = f"{row['part']} {row['id']}".strip() + f": {row['what']}"
+        named = "\n".join(filter(None, (f"{row['part']}: {row['what']}", row["id"], row["title"])))
         source = ": ".join(filter(None, (row["standing"], row["citation"])))
-        cells = ("\n".join(filter(None, (named, row["title"]))), row["since"], row["before"], row["after"], source)
+        cells = (named, row["since"], row["before"], row["after"], source)
         table.add_row(*("" if cell is None else str(cell) for cell in cells))
     people().print(table)

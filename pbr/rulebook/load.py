@@ -210,10 +210,12 @@ def _with_overlay(national: LoadedPack, path: Path, name: str) -> LoadedPack:
     files = {**national.files, OVERLAY_FILE: overlay.content}
     loaded = replace(national, files=files, beneath=national, merge=merged)
     pack = _Builder(lambda at: loaded.place(*at), merged.data, faults).pack()
+    own = [fault for fault in faults if fault.place.startswith(f"{name}:")]
     # A council may judge by other figures than the nation's: those of the pack that are left unread mislead nobody.
-    faults = [fault for fault in faults if fault.code != "E213" or fault.place.startswith(f"{name}:")]
-    if faults or pack is None:
-        raise Faults(_without_echoes(faults))
+    brought = [fault for fault in faults if fault not in own and fault.code != "E213"]
+    if own or brought or pack is None:
+        told = [replace(fault, what=f"with {overlay.id} over it, {fault.what}") for fault in brought]
+        raise Faults([*_without_echoes(own), *told])
     pack = pack.model_copy(
         update={
             "id": f"{pack.id}+{overlay.id}",

@@ -238,7 +238,7 @@ def test_the_commands_take_a_pack_with_an_overlay(tmp_path: Path) -> None:
     named = f"phase-1+{overlay_in(tmp_path, ABSENCE)}"
     shown = CliRunner().invoke(main, ["rules", "show", named])
     assert shown.exit_code == 0
-    assert "10%, from 2013-09-01 (result_absence, local)" in shown.stdout
+    assert "10%, from 2013-09-01 (local), in force on 2015-05-31 [changed by the overlay]" in shown.stdout
     checked = CliRunner().invoke(main, ["rules", "check", named])
     assert checked.stdout.startswith("phase-1+mid-county: fine. ")
     tested = CliRunner().invoke(main, ["rules", "test", named])
@@ -341,10 +341,12 @@ def test_all_faults_of_an_overlay_are_told_at_once(tmp_path: Path) -> None:
     assert sorted(codes) == ["E208", "E252", "E252", "E252", "E254"]
 
 
-def test_a_fault_that_the_overlay_brings_on_the_pack_stands_where_the_pack_is_written(tmp_path: Path) -> None:
+def test_a_fault_that_the_overlay_brings_on_a_national_rule_says_so(tmp_path: Path) -> None:
     text = ABSENCE.replace("result_absence", "eligible_on_national_criteria").replace("10%", "4")
     (found,) = said(tmp_path, text)
-    assert re.match(r"E225 rules/phase-1/eligibility\.yaml:\d+ 'eligible_on_national_criteria' is 4 from 2013", found)
+    assert re.match(
+        r"E225 rules/phase-1/eligibility\.yaml:\d+ with mid-county over it, 'eligible_on.* is 4 from 2013", found
+    )
 
 
 def test_a_pack_with_faults_tells_its_own_first(tmp_path: Path) -> None:

@@ -1,0 +1,66 @@
+"""The overlays that come with pbr: what each changes, and their cases through every engine."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+import pytest
+
+from pbr.jobs.cases import run_cases
+from pbr.jobs.rules import engines
+from pbr.rulebook.diff import PARTS, differences
+from pbr.rulebook.load import LoadedPack, load_pack, overlay_ids
+
+PLANS = {
+    "devon": ("phase-2", {"asb_reduced", "adults_not_offending", "attendance_reached", "suspensions_below_limit"}),
+    "herefordshire-2020": ("phase-2", {"attendance_reached"}),
+    "hertfordshire-2023": ("supporting-families-2022", {"eligible"}),
+    "surrey-2015": ("phase-2", {"attendance_reached"}),
+}
+"""Each overlay's pack, and what it judges otherwise than that."""
+
+
+def plan(name: str) -> LoadedPack:
+    return load_pack(f"{PLANS[name][0]}+{name}")
+
+
+def test_these_are_all_there_are() -> None:
+    assert overlay_ids() == tuple(PLANS)
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_all_engines_decide_its_cases_as_their_basis_says(name: str) -> None:
+    report = run_cases(plan(name), engines())
+    assert [(one.case.place, one.engine, one.differences) for one in report.failures] == []
+    assert len({one.engine for one in report.outcomes}) >= 2
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_its_cases_are_about_what_it_changes_each_met_and_not_met(name: str) -> None:
+    report = run_cases(plan(name), {"bulk": engines()["bulk"]})
+    about = report.coverage.filter(pl.col("cases") > 0)
+    assert set(about["item"]) == PLANS[name][1]
+    assert about.filter((pl.col("met") == 0) | (pl.col("not_met") == 0)).is_empty()
+    results = about.filter(pl.col("part") == "result")
+    assert results.filter(pl.col("limits_hit") < pl.col("limits")).is_empty()
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_it_changes_nothing_but_local_figures_and_criteria(name: str) -> None:
+    loaded = plan(name)
+    assert loaded.beneath is not None
+    head, *found = differences(loaded.beneath, loaded)
+    assert (head.part, head.what) == ("pack", "name")
+    assert {one.standing for one in found} == {"local"}
+    assert {one.part for one in found} <= {"parameter", *PARTS.values()}
+    assert {one.id for one in found if one.part in PARTS.values()} <= PLANS[name][1]
+
+
+def test_devon_allows_three_exclusions_and_hertfordshire_wants_three_headlines() -> None:
+    def value(name: str, parameter: str, day: date) -> object:
+        return plan(name).rules(day).values[parameter].value
+
+    assert value("devon", "result_suspensions", date(2018, 1, 1)) == 4
+    assert value("hertfordshire-2023", "distinct_headlines", date(2023, 5, 31)) == 1
+    assert value("hertfordshire-2023", "distinct_headlines", date(2023, 6, 1)) == 3
