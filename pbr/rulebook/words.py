@@ -89,10 +89,10 @@ _EVENTS = {
     "outcome_observed_on": "the latest outcome was observed",
 }
 _STEPS = {
-    "session": ("session", " of attendance"),
-    "incident": ("incident or offence", ""),
-    "exclusion": ("suspension or exclusion", ""),
-    "days_in_work": ("day", " in work"),
+    "session": ("session of attendance", "sessions of attendance"),
+    "incident": ("incident or offence", "incidents or offences"),
+    "exclusion": ("suspension or exclusion", "suspensions or exclusions"),
+    "days_in_work": ("day in work", "days in work"),
 }
 _LEFT_OUT = {"non_resident_adults": "leaving out adults who do not live with the family"}
 _REASONS = {
@@ -117,7 +117,8 @@ def expression(node: Expression, rules: Rules) -> str:
     """
     match node:
         case AllOf() | AnyOf() | AtLeast():
-            return f"{_counted(node, rules)}: {'; '.join(_nested(part, rules) for part in parts(node))}"
+            inner, again = _said_once(node)
+            return f"{_counted(node, rules)}{again}: {'; '.join(_nested(part, rules) for part in inner)}"
         case When():
             return f"if {_so(node.when, rules)}, then {_so(node.then, rules)}"
         case Every() | Some():
@@ -132,7 +133,7 @@ def heading(node: Expression, rules: Rules) -> str:
     """What a node itself says, its parts left out: `at least 2 of these`, `at least one adult`, or all of a test."""
     match node:
         case AllOf() | AnyOf() | AtLeast():
-            return f"{_counted(node, rules)} these"
+            return f"{_counted(node, rules)} these{_said_once(node)[1]}"
         case When():
             return f"if {_so(node.when, rules)}"
         case Every() | Some():
@@ -144,14 +145,15 @@ def heading(node: Expression, rules: Rules) -> str:
             one, rest = _counting(node.measure, rules)
             return f"{one}s{rest} are down by {share} or more from {_before_engagement(months)}"
         case CriterionRef():
-            return f"“{criterion_of(node, rules).title}” is met{_judged_again(node.leaving_out)}"
+            again = f",{_judged_again(node.leaving_out)}" if node.leaving_out else ""
+            return f"“{criterion_of(node, rules).title}” is met{again}"
         case _:
             assert_never(node)
 
 
 def outline(node: Expression, rules: Rules, depth: int = 0) -> Iterator[tuple[int, str]]:
     """A node and all its parts as lines, each with how deep it stands."""
-    inner = (node.then,) if isinstance(node, When) else parts(node)
+    inner = (node.then,) if isinstance(node, When) else _said_once(node)[0]
     yield depth, heading(node, rules) + (":" if inner else "")
     for part in inner:
         yield from outline(part, rules, depth + 1)
@@ -172,9 +174,9 @@ def flag(flag: Flag, rules: Rules) -> Iterator[tuple[int, str]]:
                 yield 1, " ".join(flag.release.split())
         case NearThresholdFlag():
             yield 0, "on every route whose verdict would be another if one fact were one step higher or lower:"
-            for key, (one, rest) in _STEPS.items():
-                step = rules.number(getattr(flag, key))
-                yield 1, f"{_number(step, one)}{rest}"
+            for key, (one, several) in _STEPS.items():
+                if step := rules.number(getattr(flag, key)):
+                    yield 1, f"{step} {one if step == 1 else several}"
         case UnverifiedRuleFlag():
             yield 0, "on every route whose verdict rests on a figure that is unverified"
         case _:
@@ -310,6 +312,8 @@ def _test(node: Test, rules: Rules) -> str:
     asked = node.measure
     if comparator == "is":
         return _truth(asked, bool(name), rules)
+    if (need := _the_need(node, rules)) is not None:
+        return need
     said = limit(str(name), rules)
     match asked:
         case Enrolment():
@@ -332,6 +336,16 @@ def _test(node: Test, rules: Rules) -> str:
             return f"{quantity} {one}{'' if quantity.endswith(' 1') else 's'}{rest}"
         case _:
             return f"{measure(asked, rules)} is {_bound(comparator, said)}"
+
+
+def _the_need(node: Test, rules: Rules) -> str | None:
+    """The sentence for a list of one need; None for any other test."""
+    match node.measure, node.comparison:
+        case NeedsIdentified() as asked, ("at_least", str(name)) if rules.number(name) == 1:
+            if len(rules.codes(asked.needs)) == 1:
+                need = f"the need “{_codes(asked.needs, rules)}” was identified {_BY[asked.on]}"
+                return need + _left_out(asked.leaving_out)
+    return None
 
 
 def _counting(counted: Measure, rules: Rules) -> tuple[str, str]:
@@ -434,7 +448,18 @@ def _counted(node: AllOf | AnyOf | AtLeast, rules: Rules) -> str:
         case AnyOf():
             return "any of"
         case AtLeast():
-            return f"at least {limit(node.at_least, rules)} of"
+            count = rules.number(node.at_least)
+            return f"{'all' if count == len(node.of) else 'at least'} {count} of"
+
+
+def _said_once(node: Expression) -> tuple[tuple[Expression, ...], str]:
+    """A node's parts, and what is said of all of them at once: that each leaves the same members out."""
+    inner = parts(node)
+    left_out = {part.leaving_out if isinstance(part, CriterionRef) else None for part in inner}
+    who = left_out.pop() if len(left_out) == 1 else None
+    if who is None or len(inner) == 1:
+        return inner, ""
+    return tuple(part.model_copy(update={"leaving_out": None}) for part in inner), f", each{_judged_again(who)}"
 
 
 def _nested(node: Expression, rules: Rules) -> str:
@@ -444,7 +469,7 @@ def _nested(node: Expression, rules: Rules) -> str:
 
 def _so(node: Expression, rules: Rules) -> str:
     """A node as a clause of its own, after `if` or `then`."""
-    is_count = isinstance(node, Test) and node.measure.unit == "count"
+    is_count = isinstance(node, Test) and node.measure.unit == "count" and _the_need(node, rules) is None
     return f"there are {_nested(node, rules)}" if is_count else _nested(node, rules)
 
 
@@ -464,8 +489,8 @@ def _left_out(who: LeftOut | None) -> str:
     return f", {_LEFT_OUT[who]}" if who else ""
 
 
-def _judged_again(who: LeftOut | None) -> str:
-    return f" when judged again, {_LEFT_OUT[who]}" if who else ""
+def _judged_again(who: LeftOut) -> str:
+    return f" judged again, {_LEFT_OUT[who]}"
 
 
 def _terms(measure: TermMeasure, rules: Rules) -> str:

@@ -97,7 +97,7 @@ def test_a_criterion_that_leaves_members_out_is_said_so_and_not_written_out(tmp_
     book = rulebook(load_pack(folder))
     lines = [text for _, text in entry(book, "eligible").lines]
     assert (
-        "“Crime and anti-social behaviour” is met when judged again, leaving out adults who do not live with the family"
+        "“Crime and anti-social behaviour” is met, judged again, leaving out adults who do not live with the family"
     ) in lines
     assert not any("proven offences" in text for text in lines)
     told = {word.word for group in book.words for word in group.words}

@@ -20,7 +20,7 @@ from pbr.rulebook.measures import (
     UnauthorisedAbsence,
     WeeksInWork,
 )
-from pbr.rulebook.model import CriterionRef, DatedValue, Parameter, When
+from pbr.rulebook.model import AtLeast, CriterionRef, DatedValue, Parameter, When
 from pbr.rulebook.rules import Rules
 from pbr.values import Share, Verdict
 
@@ -70,7 +70,7 @@ def test_eligibility_is_said_of_the_time_before_engagement(rules: Rules) -> None
 
 def test_tests_inside_tests_are_kept_apart(rules: Rules) -> None:
     said = words.expression(rules.pack.eligibility["eligible"].test, rules)
-    assert said.startswith("any of: (at least 3 of: “Crime and anti-social behaviour” is met; ")
+    assert said.startswith("any of: (all 3 of: “Crime and anti-social behaviour” is met; ")
     assert "(all of: (at least 2 of: " in said
     assert said.count("(") == said.count(")")
 
@@ -109,8 +109,22 @@ def test_a_child_whose_terms_no_test_below_reads_is_a_child_of_those_terms(rules
 def test_a_criterion_judged_again_is_said_and_not_written_out(rules: Rules) -> None:
     again = CriterionRef(criterion="crime_asb", leaving_out="non_resident_adults")
     assert words.expression(again, rules) == (
-        "“Crime and anti-social behaviour” is met when judged again, leaving out adults who do not live with the family"
+        "“Crime and anti-social behaviour” is met, judged again, leaving out adults who do not live with the family"
     )
+
+
+def test_that_all_parts_leave_the_same_members_out_is_said_once(rules: Rules) -> None:
+    again = [{"criterion": name, "leaving_out": "non_resident_adults"} for name in ("crime_asb", "education")]
+    node = AtLeast.model_validate({"at_least": "eligible_with_discretion", "of": tuple(again)})
+    assert list(words.outline(node, rules)) == [
+        (0, "all 2 of these, each judged again, leaving out adults who do not live with the family:"),
+        (1, "“Crime and anti-social behaviour” is met"),
+        (1, "“A child not in school” is met"),
+    ]
+    mixed = AtLeast.model_validate({"at_least": "eligible_with_discretion", "of": ({"criterion": "education"}, *again)})
+    lines = [line for _, line in words.outline(mixed, rules)]
+    assert lines[:2] == ["at least 2 of these:", "“A child not in school” is met"]
+    assert words.expression(mixed, rules).count("leaving out adults") == 2
 
 
 # ------------------------------------------------------------------------------------------------------ every measure
@@ -130,6 +144,7 @@ NUMBERS: dict[str, tuple[str, object]] = {
     "years": ("years", 16),
     "few": ("codes", ("debt", "neet")),
     "many": ("codes", ("a", "b", "c", "d", "e", "f", "g")),
+    "alone": ("codes", ("neet",)),
     "single": ("need", "domestic_abuse"),
 }
 
@@ -196,6 +211,10 @@ SENTENCES: list[tuple[dict[str, object], dict[str, object], str]] = [
      "the need “domestic abuse” was not identified before the as-of date"),
     ({"name": "needs_identified", "on": "engagement", "needs": "few"}, {"at_least": "one"},
      "one or more needs (debt or NEET) identified on or before the engagement date"),
+    ({"name": "needs_identified", "on": "as_of", "needs": "alone"}, {"at_least": "one"},
+     "the need “NEET” was identified before the as-of date"),
+    ({"name": "needs_identified", "on": "as_of", "needs": "alone"}, {"less_than": "one"},
+     "no needs (NEET) identified before the as-of date"),
     ({"name": "needs_outstanding", "needs": "many"}, {"less_than": "one"},
      "no needs of the list “The many” without an achieved outcome"),
     ({"name": "recorded", "field": "assessed_on", "on": "day_before_as_of"}, {"is": True},
