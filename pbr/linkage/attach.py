@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from pbr.linkage.evidence import Coverage, Evidence
+from pbr.linkage.evidence import RECORD_TABLES, Coverage, Evidence, no_records
 from pbr.linkage.passes import DETAILS, LINKS, People, link
 from pbr.sources import IDENTITY, Extract
 
@@ -37,9 +37,11 @@ def attach(extracts: Mapping[str, Extract]) -> Evidence:
     born = accepted_members.select("person_id", "date_of_birth").unique(subset="person_id", keep="any")
 
     records, links, doubts, quarantine = {}, [], [], []
-    for table, extract in sorted(extracts.items()):
-        if table in ("families", "members"):
+    for table in RECORD_TABLES:
+        if table not in extracts:
+            records[table] = no_records(table)
             continue
+        extract = extracts[table]
         if table in FAMILY_TABLES:
             records[table] = extract.accepted.select(*_own(extract), "person_id", possible=pl.lit(False))
             continue
@@ -87,8 +89,8 @@ def _about_people(extract: Extract, links: pl.DataFrame) -> pl.DataFrame:
 
 
 def _own(extract: Extract) -> list[str]:
-    """The columns that say what a record is about, not whom."""
-    return [name for name in extract.accepted.columns if name not in IDENTITY]
+    """The columns of the contract that say what is recorded, not of whom."""
+    return [name for name in extract.accepted.columns if name not in (*IDENTITY, "file", "row")]
 
 
 def _broken(table: str, linked: pl.DataFrame, born: pl.DataFrame) -> pl.DataFrame:

@@ -11,6 +11,8 @@ from datetime import date
 
 import polars as pl
 
+from pbr.sources import CONTRACTS, IDENTITY
+
 
 @dataclass(frozen=True)
 class Coverage:
@@ -25,9 +27,10 @@ class Evidence:
     """One authority's evidence, linked.
 
     `families`: the accepted rows of the table. `members`: `family_id`, `person_id`, `date_of_birth`, `joined_on`,
-    `left_on`, `resident`, one row a period. `records`: by table, the contract's columns with `record_id`, `person_id`
-    and `possible`; only records about members. Needs and outcomes are about a family, `family_id`; their `person_id`
-    is as the supplier wrote it, null where they name nobody.
+    `left_on`, `resident`, one row a period. `records`: every table of events or spells by its name, without rows where
+    no source gives it (`no_records`): the contract's columns with `record_id`, `person_id` and `possible`; only records
+    about members. Needs and outcomes are about a family, `family_id`; their `person_id` is as the supplier wrote it,
+    null where they name nobody.
     `doubtful_people`: `table`, `person_id`; `doubtful_families`: `table`, `family_id`; a quarantined row of that table
     is about them. `doubtful_members`: `family_id`, `person_id` (the record's id where it has none), `date_of_birth`
     (null where unreadable), of quarantined members' rows. `links`: see `linkage.passes`. `quarantine`: what linkage
@@ -43,3 +46,13 @@ class Evidence:
     coverage: dict[str, Coverage]
     links: pl.DataFrame
     quarantine: pl.DataFrame
+
+
+RECORD_TABLES = tuple(sorted(set(CONTRACTS) - {"families", "members"}))
+"""The tables whose rows are events and spells."""
+
+
+def no_records(table: str) -> pl.DataFrame:
+    """What `Evidence.records` holds of a table that no source gives: its columns, and no row."""
+    own = {column.name: column.dtype for column in CONTRACTS[table].columns if column.name not in IDENTITY}
+    return pl.DataFrame(schema={"record_id": pl.String} | own | {"person_id": pl.String, "possible": pl.Boolean})

@@ -59,8 +59,6 @@ def term_records(evidence: Evidence, calendar: Calendar) -> tuple[pl.DataFrame, 
 
 
 def _from_rows(evidence: Evidence) -> pl.DataFrame:
-    if "attendance" not in evidence.records:
-        return pl.DataFrame(schema=TERM_RECORD)
     sure = ~pl.col("possible")
     return (
         evidence.records["attendance"]
@@ -82,7 +80,7 @@ def _from_rows(evidence: Evidence) -> pl.DataFrame:
 
 def _from_marks(evidence: Evidence, calendar: Calendar) -> pl.DataFrame:
     coverage = evidence.coverage.get("marks")
-    if "marks" not in evidence.records or coverage is None:
+    if coverage is None:
         return pl.DataFrame(schema=TERM_RECORD)
     terms = [
         term

@@ -63,15 +63,10 @@ def measure(
 
 
 def _spells(people: pl.DataFrame, evidence: Evidence, rules: Rules) -> pl.LazyFrame:
-    columns = {
-        "person_id": pl.String, "kind": pl.String, "code": pl.String, "starts_on": pl.Date, "ends_on": pl.Date,
-        "record_id": pl.String, "possible": pl.Boolean,
-    }  # fmt: skip
-    records = evidence.records.get("employment", pl.DataFrame(schema=columns)).lazy()
     return (
         people.lazy()
         .select(*ONE_ADULT, "engaged_on")
-        .join(records.select(*columns).rename({"person_id": "subject_id"}), on="subject_id")
+        .join(evidence.records["employment"].lazy().rename({"person_id": "subject_id"}), on="subject_id")
         .filter(pl.col("starts_on") < rules.on)
         .sort("record_id")
     )

@@ -35,12 +35,10 @@ def measure(
         .agg(pl.col("start").min(), covered=covered.all(), until=pl.col("until").max())
     )
     frame = people.lazy().join(spans, on=one_child, how="left")
-    columns = {
-        "person_id": pl.String, "kind": pl.String, "starts_on": pl.Date, "record_id": pl.String, "possible": pl.Boolean
-    }  # fmt: skip
-    records = evidence.records.get("exclusions", pl.DataFrame(schema=columns)).lazy().select(*columns)
     events = (
-        records.rename({"person_id": "subject_id"})
+        evidence.records["exclusions"]
+        .lazy()
+        .rename({"person_id": "subject_id"})
         .filter(pl.col("starts_on") < rules.on)
         .join(spans, on="subject_id")
         .filter(pl.col("starts_on").is_between("start", "until"))

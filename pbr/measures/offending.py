@@ -50,17 +50,9 @@ def _events(families: pl.DataFrame, evidence: Evidence, rules: Rules) -> pl.Lazy
         .select("family_id", "person_id", here_now=pl.lit(True))
         .unique()
     )
-    columns = {
-        "person_id": pl.String,
-        "kind": pl.String,
-        "occurred_on": pl.Date,
-        "record_id": pl.String,
-        "possible": pl.Boolean,
-    }
-    records = evidence.records.get("offending", pl.DataFrame(schema=columns))
     return (
-        records.lazy()
-        .select(*columns)
+        evidence.records["offending"]
+        .lazy()
         .filter(pl.col("occurred_on") < rules.on)
         .join(memberships, on="person_id")
         .filter(is_member_on(pl.col("occurred_on")))

@@ -1,4 +1,4 @@
-"""Practice: what practitioners record of a family: its needs, their outcomes, and the dates of assessment and plan.
+"""Practice: what practitioners record of a family: its needs and their outcomes, and what its own record says.
 
 A need or an outcome names the person it is about by the authority's own id, or nobody: then it is the family's own.
 However many measures ask for needs, the table is grouped once.
@@ -33,23 +33,24 @@ ONE_INSTANCE = [*ONE_NEED, "person"]
 """A need of one person, or of nobody in particular."""
 
 
-def measure(calls: dict[str, MeasureNode], families: pl.DataFrame, evidence: Evidence, rules: Rules) -> pl.DataFrame:
+def measure(calls: dict[str, Any], families: pl.DataFrame, evidence: Evidence, rules: Rules) -> pl.DataFrame:
     """Facts of families: `family_id` and one struct column a key. `families` has the columns of `subjects.families`."""
     needs, outcomes = _needs(families, evidence, rules), _rows(evidence, "outcomes", "observed_on", rules)
-    frame = families.lazy()
-    for found in (
-        _identified(_of(calls, NeedIdentified, NeedsIdentified), needs, rules),
-        _outstanding(_of(calls, NeedsOutstanding), needs, outcomes, rules),
-        _observed(_of(calls, DaysSince), outcomes, rules),
-    ):
-        frame = frame.join(found, on="family_id", how="left")
-    coverage = evidence.coverage
-    facts = {key: _fact(key, call, coverage, rules) for key, call in calls.items()}
-    return frame.select("family_id", **facts).collect()
+    cited = pl.concat(
+        [
+            _identified(calls, needs, rules),
+            _outstanding(calls, needs, outcomes, rules),
+            _observed(calls, outcomes, rules),
+        ]
+    )
+    frame = _beside(families, cited, [key for key, call in calls.items() if _asks_for_needs(call)])
+    facts = {key: _fact(key, call, evidence.coverage, rules) for key, call in calls.items()}
+    return frame.lazy().select("family_id", **facts).collect()
 
 
-def _of(calls: dict[str, Any], *kinds: type[MeasureNode]) -> dict[str, Any]:
-    return {key: call for key, call in calls.items() if isinstance(call, kinds)}
+def _asks_for_needs(call: MeasureNode) -> bool:
+    is_of_needs = isinstance(call, NeedIdentified | NeedsIdentified | NeedsOutstanding)
+    return is_of_needs or (isinstance(call, DaysSince) and call.need is not None)
 
 
 def _fact(key: str, call: MeasureNode, coverage: dict[str, Coverage], rules: Rules) -> pl.Expr:
@@ -105,80 +106,94 @@ def _whole_months(dated: pl.Expr, rules: Rules) -> pl.Expr:
     months = (on.year - dated.dt.year().cast(pl.Int64)) * 12 + on.month - dated.dt.month().cast(pl.Int64)
     # A day that the as-of date's month does not have is that month's last.
     day_of_month = pl.min_horizontal(dated.dt.day().cast(pl.Int64), pl.lit(monthrange(on.year, on.month)[1]))
-    return pl.when(dated.is_not_null()).then(months - (day_of_month > on.day).cast(pl.Int64))
+    return months - (day_of_month > on.day).cast(pl.Int64)
 
 
 # ------------------------------------------------------------------------------------------------- needs and outcomes
 
 
 def _rows(evidence: Evidence, table: str, dated: str, rules: Rules) -> pl.LazyFrame:
-    schema = {"family_id": pl.String, "person_id": pl.String, "need": pl.String, dated: pl.Date, "record_id": pl.String}
-    if table == "outcomes":
-        schema["status"] = pl.String
-    rows = evidence.records.get(table, pl.DataFrame(schema=schema)).lazy()
-    person = squeezed("person_id").fill_null(NOBODY)
-    # By record id, so that the records behind a fact are.
-    return rows.filter(pl.col(dated) < rules.on).select(*schema, person=person).drop("person_id").sort("record_id")
+    """The records dated before the as-of date, and whose each is: `person`."""
+    rows = evidence.records[table].lazy().filter(pl.col(dated) < rules.on)
+    return rows.with_columns(person=squeezed("person_id").fill_null(NOBODY)).drop("person_id")
 
 
 def _needs(families: pl.DataFrame, evidence: Evidence, rules: Rules) -> pl.LazyFrame:
     """Every need identified before the as-of date, and whether it is one of a non-resident adult's (`theirs`)."""
     engaged = families.lazy().select("family_id", "engaged_on")
-    needs = _rows(evidence, "needs", "identified_on", rules).join(engaged, on="family_id", maintain_order="left")
+    needs = _rows(evidence, "needs", "identified_on", rules).join(engaged, on="family_id")
     theirs = (
-        needs.join(
-            evidence.members.lazy().with_columns(person=squeezed("person_id")),
-            on=["family_id", "person"],
-        )
+        needs.join(evidence.members.lazy().with_columns(person=squeezed("person_id")), on=["family_id", "person"])
         .filter(is_member_on(pl.col("identified_on")) & is_non_resident_adult())
         .select("record_id", theirs=pl.lit(True))
         .unique()
     )
-    return needs.join(theirs, on="record_id", how="left", maintain_order="left").with_columns(
-        pl.col("theirs").fill_null(False)
+    return needs.join(theirs, on="record_id", how="left").with_columns(pl.col("theirs").fill_null(False))
+
+
+def _asked(parameters: dict[str, str], rules: Rules) -> pl.LazyFrame:
+    """Each key with each of the needs that it asks for: `key`, `need`. `parameters`: the one that lists a key's."""
+    pairs = [(key, need) for key, parameter in parameters.items() for need in rules.codes(parameter)]
+    return pl.LazyFrame(pairs, schema={"key": pl.String, "need": pl.String}, orient="row").unique()
+
+
+def _identified(calls: dict[str, Any], needs: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
+    """What keys that ask for needs identified by a day rest on; columns as `_beside` takes them."""
+    of = {key: call for key, call in calls.items() if isinstance(call, NeedIdentified | NeedsIdentified)}
+    lists = {key: call.need if isinstance(call, NeedIdentified) else call.needs for key, call in of.items()}
+    # All of these needs are dated before the as-of date, so of the days that a key can name only engagement is earlier.
+    early = pl.col("key").is_in([key for key, call in of.items() if call.on == "engagement"])
+    without_them = pl.col("key").is_in([key for key, call in of.items() if call.leaving_out])
+    return (
+        needs.join(_asked(lists, rules), on="need")
+        .filter(~early | (pl.col("identified_on") <= pl.col("engaged_on")), ~(without_them & pl.col("theirs")))
+        .select("family_id", "key", "record_id", counted="need", dated="identified_on")
     )
 
 
-def _identified(calls: dict[str, NeedIdentified | NeedsIdentified], needs: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
-    """For each call, `count` (different needs that count for it) and `records`; `family_id` and the keys."""
-    found = {}
-    for key, call in calls.items():
-        named = call.need if isinstance(call, NeedIdentified) else call.needs
-        counts = pl.col("need").is_in(rules.codes(named)) & (pl.col("identified_on") <= day(call.on, rules.on))
-        if call.leaving_out:
-            counts &= ~pl.col("theirs")
-        found[key] = pl.struct(
-            count=pl.col("need").filter(counts).n_unique().cast(pl.Int64),
-            records=pl.col("record_id").filter(counts).implode(),
+def _observed(calls: dict[str, Any], outcomes: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
+    """What keys that ask for outcomes of one need rest on; columns as `_beside` takes them."""
+    of = {key: call.need for key, call in calls.items() if isinstance(call, DaysSince) and call.need is not None}
+    rows = outcomes.join(_asked(of, rules), on="need")
+    return rows.select("family_id", "key", "record_id", counted="need", dated="observed_on")
+
+
+def _outstanding(calls: dict[str, Any], needs: pl.LazyFrame, outcomes: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
+    """What keys that ask for needs outstanding rest on; columns as `_beside` takes them."""
+    of = {key: call.needs for key, call in calls.items() if isinstance(call, NeedsOutstanding)}
+    asked = _asked(of, rules)
+    by_need = (
+        _instances(needs.join(asked, on="need", how="semi"), outcomes.join(asked, on="need", how="semi"))
+        .group_by(ONE_NEED)
+        .agg(pl.col("outstanding").any(), record_id=pl.col("records").explode().unique())
+    )
+    counted = pl.when("outstanding").then("need")
+    rows = by_need.explode("record_id").join(asked, on="need")
+    return rows.select("family_id", "key", "record_id", counted=counted, dated=pl.lit(None, pl.Date))
+
+
+def _beside(families: pl.DataFrame, cited: pl.LazyFrame, keys: list[str]) -> pl.DataFrame:
+    """The families, with a struct column a key: `count` of different needs, `last` day, and `records`, sorted.
+
+    `cited`: `family_id`, `key`, the `record_id` that it rests on, the need that is `counted` (null where the record
+    takes one away), and the day it is `dated`. A family without any has null.
+    """
+    found = (
+        cited.sort("record_id")
+        .group_by("family_id", "key", maintain_order=True)
+        .agg(
+            count=pl.col("counted").drop_nulls().n_unique().cast(pl.Int64),
+            last=pl.col("dated").max(),
+            records=pl.col("record_id"),
         )
-    return needs.group_by("family_id", maintain_order=True).agg(**found)
-
-
-def _observed(calls: dict[str, DaysSince], outcomes: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
-    """For each call that names a need, the `last` day on which an outcome of it was observed, and the `records`."""
-    found = {}
-    for key, call in calls.items():
-        if call.need is not None:
-            counts = pl.col("need").is_in(rules.codes(call.need))
-            found[key] = pl.struct(
-                last=pl.col("observed_on").filter(counts).max(),
-                records=pl.col("record_id").filter(counts).implode(),
-            )
-    return outcomes.group_by("family_id").agg(**found)
-
-
-def _outstanding(
-    calls: dict[str, NeedsOutstanding], needs: pl.LazyFrame, outcomes: pl.LazyFrame, rules: Rules
-) -> pl.LazyFrame:
-    """For each call, `count` (different needs outstanding in it) and the `records`; `family_id` and the keys."""
-    found = {}
-    for key, call in calls.items():
-        asked = pl.col("need").is_in(rules.codes(call.needs))
-        found[key] = pl.struct(
-            count=pl.col("need").filter(asked & pl.col("outstanding")).n_unique().cast(pl.Int64),
-            records=pl.col("records").filter(asked).explode().unique().sort().implode(),
-        )
-    return _instances(needs, outcomes).group_by("family_id").agg(**found)
+        .with_row_index("place")
+        .collect()
+    )
+    # Lists are slow to pivot and the places where they stand are quick.
+    places = found.lazy().pivot(on="key", on_columns=keys, index="family_id", values="place").collect()
+    frame = families.join(places, on="family_id", how="left", maintain_order="left")
+    values = found.select(pl.struct("count", "last", "records")).to_series()
+    return frame.with_columns(values.gather(frame[key]).alias(key) for key in keys)
 
 
 def _instances(needs: pl.LazyFrame, outcomes: pl.LazyFrame) -> pl.LazyFrame:

@@ -12,15 +12,10 @@ from pbr.rulebook.rules import Rules
 
 def measure(calls: dict[str, OpenSocialCare], people: pl.DataFrame, evidence: Evidence, rules: Rules) -> pl.DataFrame:
     """Facts of people: `family_id`, `subject_id` and one struct column a key. `people` as of `subjects.members`."""
-    columns = {
-        "person_id": pl.String, "kind": pl.String, "starts_on": pl.Date, "ends_on": pl.Date, "record_id": pl.String,
-        "possible": pl.Boolean,
-    }  # fmt: skip
-    records = evidence.records.get("social_care", pl.DataFrame(schema=columns)).lazy()
     spells = (
         people.lazy()
         .select("family_id", "subject_id", "engaged_on")
-        .join(records.select(*columns).rename({"person_id": "subject_id"}), on="subject_id")
+        .join(evidence.records["social_care"].lazy().rename({"person_id": "subject_id"}), on="subject_id")
         .filter(pl.col("starts_on") < rules.on)
         .sort("record_id")
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pbr.linkage import Coverage, Evidence, attach
+from pbr.linkage.evidence import RECORD_TABLES, no_records
+from pbr.sources import CONTRACTS
 from tests.sources.made_sources import MEMBERS, Authority
 
 CHILD = "P1"  # of F1, born 2001-05-06
@@ -228,3 +230,14 @@ def test_members_say_of_each_period_whether_they_live_with_the_family(authority:
     )
     told = attach(authority.read())
     assert told.members.select("joined_on", "resident").sort("joined_on")["resident"].to_list() == [True, False]
+
+
+@pytest.mark.parametrize("table", RECORD_TABLES)
+def test_a_table_that_no_source_gives_is_there_without_rows(authority: Authority, table: str) -> None:
+    undeclared = attach(authority.read())
+    assert undeclared.records[table].is_empty()
+    assert table not in undeclared.coverage
+    authority.write(table, ",".join(column.name for column in CONTRACTS[table].columns) + "\n")
+    assert (
+        attach(authority.read()).records[table].schema == undeclared.records[table].schema == no_records(table).schema
+    )

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from pbr.linkage import Coverage, Evidence
+from pbr.linkage.evidence import RECORD_TABLES, no_records
 from pbr.linkage.passes import LINKS
 from pbr.measures.calendar import Calendar
 from pbr.measures.facts import Facts
@@ -23,29 +24,6 @@ AS_OF = date(2014, 10, 31)
 ENGAGED = date(2013, 10, 1)
 ALL_THE_TIME = (date(2010, 9, 1), date(2014, 10, 30))
 
-RECORDS: dict[str, dict[str, Any]] = {
-    "attendance": {
-        "academic_year": pl.String,
-        "term": pl.String,
-        "sessions_possible": pl.Int64,
-        "sessions_authorised": pl.Int64,
-        "sessions_unauthorised": pl.Int64,
-        "enrolment": pl.String,
-    },
-    "marks": {"date": pl.Date, "session": pl.String, "code": pl.String},
-    "exclusions": {"kind": pl.String, "starts_on": pl.Date, "sessions": pl.Int64},
-    "offending": {"kind": pl.String, "occurred_on": pl.Date, "disposal": pl.String},
-    "employment": {"kind": pl.String, "code": pl.String, "starts_on": pl.Date, "ends_on": pl.Date},
-    "social_care": {"kind": pl.String, "starts_on": pl.Date, "ends_on": pl.Date},
-    "needs": {"family_id": pl.String, "person_id": pl.String, "need": pl.String, "identified_on": pl.Date},
-    "outcomes": {
-        "family_id": pl.String,
-        "person_id": pl.String,
-        "need": pl.String,
-        "status": pl.String,
-        "observed_on": pl.Date,
-    },
-}
 USUALLY: dict[str, dict[str, Any]] = {
     "attendance": {"sessions_authorised": 0, "sessions_unauthorised": 0, "enrolment": "registered"},
     "marks": {"session": "AM"},
@@ -85,14 +63,14 @@ def evidence(
     **records: list[dict[str, Any]],
 ) -> Evidence:
     """Records of every table named are about P1 and sure; the table covers all the time unless `covers` says else."""
-    tables = {}
+    tables = {table: no_records(table) for table in RECORD_TABLES}
     for table, rows in records.items():
-        about = {} if "family_id" in RECORDS[table] else {"person_id": "P1"}
+        schema = no_records(table).schema
+        about = {} if "family_id" in schema else {"person_id": "P1"}
         filled = [
             {"record_id": f"{table[0]}{at}", "possible": False} | about | USUALLY[table] | row
             for at, row in enumerate(rows, 1)
         ]
-        schema = {"record_id": pl.String, "possible": pl.Boolean, **dict.fromkeys(about, pl.String), **RECORDS[table]}
         tables[table] = pl.DataFrame(filled, schema=schema)
     covered = dict.fromkeys(records, ALL_THE_TIME) | (covers or {})
     own = {

@@ -106,8 +106,9 @@ def test_a_need_of_nobody_in_particular_or_of_no_member_is_the_familys_own(whose
     assert left_out(need(on=ENGAGED, person_id=whose))["value"] == 1
 
 
-def test_the_persons_id_is_compared_without_case_and_spaces() -> None:
-    assert left_out(need(on=ENGAGED, person_id=" p 2"))["value"] == 0
+@pytest.mark.parametrize(("named", "member"), [(" p 2", "P2"), ("P2", "p 2")])
+def test_the_persons_id_is_compared_without_case_and_spaces(named: str, member: str) -> None:
+    assert left_out(need(on=ENGAGED, person_id=named), of=FATHER | {"person_id": member})["value"] == 0
 
 
 @pytest.mark.parametrize(("turned_eighteen", "count"), [(ENGAGED - DAY, 0), (ENGAGED, 0), (ENGAGED + DAY, 1)])

@@ -193,9 +193,10 @@ def test_the_events_of_a_young_person_elsewhere_count_who_came_of_age_since_enga
     assert fact(told, "adult_offences", last_months="n6", leaving_out=NOT_THEM)["value"] == count
 
 
-def test_an_event_that_may_be_a_non_residents_or_a_childs_is_unknown_with_them_and_without() -> None:
-    one_event = [{"record_id": "o1", "person_id": p, "occurred_on": JULY, "possible": True} for p in ("P1", "P2")]
-    told = evidence(person(), FATHER, offending=one_event)
+@pytest.mark.parametrize("born", [date(2001, 5, 6), date(1979, 1, 1)])
+def test_an_event_that_may_be_a_non_residents_or_a_residents_is_unknown_with_them_and_without(born: date) -> None:
+    one_event = [{"record_id": "o1", "person_id": p, "occurred_on": JULY, "possible": True} for p in ("P2", "P3")]
+    told = evidence(person("P3", born=born), FATHER, offending=one_event)
     for more in ({}, {"leaving_out": NOT_THEM}):
         cell = asb(told, **more)
         assert (cell["reason"], cell["records"]) == ("unresolved_link", ["o1"])
