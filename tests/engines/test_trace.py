@@ -135,6 +135,32 @@ def test_two_reasons_ask_for_two_kinds_of_evidence() -> None:
     assert found.would_change.count(" and ") == 1
 
 
+# --------------------------------------------------------------------------------------------------- what was found
+
+
+@pytest.mark.parametrize(
+    ("unauthorised", "found"), [(57, "57 of 380 (15%)"), (56, "56 of 380 (just over 14.7%)"), (0, "0 of 380 (0%)")]
+)
+def test_a_share_is_found_as_sessions_and_percent(unauthorised: int, found: str) -> None:
+    assert step(traced(attendance=school(380, unauthorised)), "attendance_improved", "P1").found == found
+
+
+def test_a_reduction_is_found_with_what_was_before() -> None:
+    assert step(traced(offending=asb(before=5, since=2)), "asb_reduced").found == "2, before: 5"
+
+
+def test_nothing_is_found_where_nothing_is_known() -> None:
+    assert step(trace(facts_of(covers={"offending": None}), RULES, "F1"), "asb_reduced").found == ""
+    assert step(traced(attendance=[]), "attendance_improved", "P1").found == ""
+
+
+def test_yes_and_no_are_found_of_what_is_so_or_not() -> None:
+    spell = {"person_id": "P2", "kind": "benefit", "code": "JSA", "starts_on": ENGAGED.replace(year=2012)}
+    found = traced(employment=[spell])
+    assert step(found, "worklessness", "P2").found == "yes"
+    assert step(traced(), "worklessness", "P2").found == "no"
+
+
 # ----------------------------------------------------------------------------------------------------------- the tree
 
 

@@ -16,6 +16,7 @@ from pbr.rulebook.cases import load_cases
 from pbr.rulebook.glossary import glossary, glossary_for
 from pbr.rulebook.load import load_pack
 from pbr.rulebook.measures import MEASURES
+from tests.rulebook.overlays import ABSENCE, CALL_OUTS, laid
 from tests.rulebook.packs import copy_of_phase_1, put
 
 
@@ -122,6 +123,29 @@ def test_a_flag_says_on_which_routes_it_is_raised_where_and_what_it_does(book: R
         "1 suspension or exclusion",
         "7 days in work",
     ]
+
+
+def test_what_an_overlay_changed_is_marked_and_nothing_else(tmp_path: Path) -> None:
+    book = rulebook(laid(tmp_path, ABSENCE + CALL_OUTS.removeprefix("parameters:\n")))
+    assert book.overlay == "Mid-County's outcome plan"
+    assert [each.id for each in book.entries if each.of_overlay] == ["calm"]
+    marked = {
+        (each.parameter, dated.value)
+        for other in book.entries
+        for each in other.figures
+        for dated in each.values
+        if dated.of_overlay
+    }
+    assert marked == {("result_absence", "10%"), ("calm_months", "6 months"), ("calm_incidents", "1")}
+    shown = page(book).decode()
+    head, rest = shown.split("<nav", 1)
+    assert "Mid-County&#39;s outcome plan is over the pack" in head
+    assert rest.count("changed by the overlay</span>") == 1 + len(marked)
+
+
+def test_a_pack_without_overlay_marks_nothing(book: Rulebook, html: str) -> None:
+    assert book.overlay == ""
+    assert "changed by the overlay" not in html
 
 
 # ----------------------------------------------------------------------------------------------------------- the words
