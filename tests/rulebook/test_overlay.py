@@ -86,14 +86,13 @@ def test_a_route_and_a_flag_can_be_replaced(tmp_path: Path) -> None:
     text = """\
 routes:
   progress_to_work:
-    title: Two results at once
+    title: A start towards work
     standing: local
     citation: Mid-County Council, Outcome Plan, page 7.
     turned_around: false
     test:
       all_of:
         - criterion: progress_to_work_made
-        - criterion: asb_reduced
 flags:
   unverified_rule:
     title: Look at it
@@ -101,7 +100,7 @@ flags:
     kind: unverified_rule
 """
     pack = laid(tmp_path, text).pack
-    assert pack.routes["progress_to_work"].title == "Two results at once"
+    assert pack.routes["progress_to_work"].title == "A start towards work"
     assert list(pack.routes) == list(NATIONAL.pack.routes)
     assert pack.flags["unverified_rule"].title == "Look at it"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -12,8 +14,10 @@ from pbr.jobs.rules import engines
 from pbr.rulebook.diff import PARTS, differences
 from pbr.rulebook.load import LoadedPack, load_pack, overlay_ids
 
+ROOT = Path(__file__).parents[2]
+
 PLANS = {
-    "devon": ("phase-2", {"asb_reduced", "adults_not_offending", "attendance_reached", "suspensions_below_limit"}),
+    "devon": ("phase-2", {"adults_not_offending", "attendance_reached", "suspensions_below_limit"}),
     "herefordshire-2020": ("phase-2", {"attendance_reached"}),
     "hertfordshire-2023": ("supporting-families-2022", {"eligible"}),
     "surrey-2015": ("phase-2", {"attendance_reached"}),
@@ -64,3 +68,12 @@ def test_devon_allows_three_exclusions_and_hertfordshire_wants_three_headlines()
     assert value("devon", "result_suspensions", date(2018, 1, 1)) == 4
     assert value("hertfordshire-2023", "distinct_headlines", date(2023, 5, 31)) == 1
     assert value("hertfordshire-2023", "distinct_headlines", date(2023, 6, 1)) == 3
+
+
+def test_the_example_of_the_docs_is_an_overlay(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "workspace.md").read_text(encoding="utf-8")
+    (example,) = (block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "\nover: " in block)
+    (tmp_path / "plan.yaml").write_text(example, encoding="utf-8")
+    loaded = load_pack("phase-2", tmp_path / "plan.yaml")
+    assert loaded.pack.id == "phase-2+mid-county-2016"
+    assert loaded.pack.results["suspensions_below_limit"].title == "No child suspended at all"
