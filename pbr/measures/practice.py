@@ -180,7 +180,7 @@ def _beside(families: pl.DataFrame, cited: pl.LazyFrame, keys: list[str]) -> pl.
     """
     found = (
         cited.sort("record_id")
-        .group_by("family_id", "key", maintain_order=True)
+        .group_by("family_id", "key")
         .agg(
             count=pl.col("counted").drop_nulls().n_unique().cast(pl.Int64),
             last=pl.col("dated").max(),
