@@ -316,6 +316,7 @@ class _File:
     ) -> None:
         self.loaded = loaded
         self.rules = rules
+        self.readers: dict[tuple[date, date], _FamilyReader] = {}
         self.document = document
         self.faults = faults
 
@@ -383,8 +384,9 @@ class _File:
         if len(self.faults) > before:
             return None
         assert isinstance(facts, dict)
-        rules = self.rules(as_of, engaged_on)
-        family, members = _FamilyReader(self, rules, part, item).read(facts, (*path, "facts"))
+        if (as_of, engaged_on) not in self.readers:
+            self.readers[as_of, engaged_on] = _FamilyReader(self, self.rules(as_of, engaged_on), part, item)
+        family, members = self.readers[as_of, engaged_on].read(facts, (*path, "facts"))
         if len(self.faults) > before:
             return None
         flags = data.get("flags")
@@ -436,7 +438,7 @@ class _File:
 
 
 class _FamilyReader:
-    """Reads the facts of one case: names become the keys that engines know."""
+    """Reads the facts of cases of the same days: names become the keys that engines know."""
 
     def __init__(self, file: _File, rules: Rules, part: str, item: str) -> None:
         self.file = file

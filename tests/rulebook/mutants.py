@@ -18,7 +18,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -408,6 +410,9 @@ class Bench:
     def failing(self, mutant: Mutant) -> Case | None:
         """A case that fails with the mutant; None where none does. Cases of what is mutated are judged first."""
         own = (mutant.section, mutant.item)
+        flag = mutant.item if mutant.section == "flags" else None
+        read = _Read(mutant.pack, self.loaded, flag)
+        original = _Read(self.loaded.pack, self.loaded, flag) if mutant.reads == "another fact" else None
         for key in sorted(self.by_item, key=lambda key: key != own):
             with_flags = mutant.section == "flags" or own in self.flags_rest_on
             if own not in self.rests_on[key] and not (with_flags and key[0] == "routes"):
@@ -415,7 +420,7 @@ class Bench:
             for case in self._cases(key, mutant):
                 if own not in self.rests_on[key] and case.flags is None:
                     continue
-                if _outcome(case, mutant.pack, self.loaded, mutant.reads == "another fact").differences:
+                if _outcome(case, read, original).differences:
                     return case
         return None
 
@@ -429,8 +434,8 @@ class Bench:
     @cached_property
     def failures(self) -> list[str]:
         """The cases that fail before anything is mutated."""
-        pack = self.loaded.pack
-        judged = (_outcome(case, pack, self.loaded, False) for cases in self.by_item.values() for case in cases)
+        read = _Read(self.loaded.pack, self.loaded)
+        judged = (_outcome(case, read, None) for cases in self.by_item.values() for case in cases)
         return [f"{one.case.place}: {'; '.join(one.differences)}" for one in judged if one.differences]
 
 
@@ -456,29 +461,68 @@ def _closure(key: tuple[str, str], pack: Pack) -> Iterator[tuple[str, str]]:
         yield from _closure(referred, pack)
 
 
-def _outcome(case: Case, pack: Pack, loaded: LoadedPack, is_another_fact: bool) -> Outcome:
-    """What the reference engine makes of a case by a mutant of the pack."""
-    rules = _rules(case, pack, loaded)
-    instead = _instead(_rules(case, loaded.pack, loaded), rules) if is_another_fact else {}
+class _Rules(Rules):
+    """Rules that remember what they said of a measure or test, for they are asked time and again."""
+
+    def __init__(self, pack: Pack, on: date, digest: str, engaged: date) -> None:
+        super().__init__(pack, on, digest, None, engaged)
+        self.said: dict[
+            int, tuple[Measure | Expression, Any]
+        ] = {}  # with what was asked about, lest another get its id
+
+    def fact_key(self, measure: Measure) -> str:
+        if id(measure) not in self.said:
+            self.said[id(measure)] = (measure, super().fact_key(measure))
+        return str(self.said[id(measure)][1])
+
+    def is_unverified(self, node: Expression) -> bool:
+        if id(node) not in self.said:
+            self.said[id(node)] = (node, super().is_unverified(node))
+        return bool(self.said[id(node)][1])
+
+
+class _Read:
+    """A pack as it is read for cases: with no more of it than they ask about, and once for cases of the same days.
+
+    `flag`: of flags, with this one only.
+    """
+
+    def __init__(self, pack: Pack, loaded: LoadedPack, flag: str | None = None) -> None:
+        self.pack = pack
+        self.digest = loaded.digest
+        self.flags = pack.flags if flag is None else {flag: pack.flags[flag]}
+        self.rules: dict[tuple[str, str, bool, date, date], _Rules] = {}
+
+    def for_case(self, case: Case) -> Rules:
+        key = (PARTS[case.part], case.item, case.flags is not None, case.as_of, case.engaged_on)
+        if key not in self.rules:
+            self.rules[key] = self._trimmed(case)
+        return self.rules[key]
+
+    def _trimmed(self, case: Case) -> _Rules:
+        needed = set(_closure((PARTS[case.part], case.item), self.pack))
+        flags = self.flags if case.flags is not None else {}
+        for flag in flags.values():
+            for test in _tests(flag):
+                needed |= {inner for referred in _referred(test, self.pack) for inner in _closure(referred, self.pack)}
+        kept = {
+            section: {name: one for name, one in getattr(self.pack, section).items() if (section, name) in needed}
+            for section in SECTIONS
+        }
+        trimmed = self.pack.model_copy(update={**kept, "flags": flags})
+        return _Rules(trimmed, case.as_of, self.digest, case.engaged_on)
+
+
+def _outcome(case: Case, read: _Read, original: _Read | None) -> Outcome:
+    """What the reference engine makes of a case. `original`: the pack as it is, where a mutant reads another fact."""
+    rules = read.for_case(case)
+    instead = _instead(original.for_case(case), rules) if original else {}
     judged = reference.judge(_family(case, rules, instead), rules)
     section: Mapping[str, reference.Judgement] = getattr(judged, PARTS[case.part])
     own = section[case.item]
+    if case.flags is not None:
+        case = replace(case, flags=case.flags & read.flags.keys())
     return Outcome(case, "reference", own.verdict, own.reason, frozenset(judged.flags.get(case.item, ())))
-
-
-def _rules(case: Case, pack: Pack, loaded: LoadedPack) -> Rules:
-    """The pack as read for a case, with no more of it than the case asks about."""
-    key = (PARTS[case.part], case.item)
-    flags = pack.flags if case.flags is not None else {}
-    needed = set(_closure(key, pack))
-    for flag in flags.values():
-        for test in _tests(flag):
-            needed |= {inner for referred in _referred(test, pack) for inner in _closure(referred, pack)}
-    kept = {
-        section: {name: one for name, one in getattr(pack, section).items() if (section, name) in needed}
-        for section in SECTIONS
-    }
-    return Rules(pack.model_copy(update={**kept, "flags": flags}), case.as_of, loaded.digest, None, case.engaged_on)
 
 
 def _instead(rules: Rules, mutated: Rules) -> dict[str, str]:
@@ -630,16 +674,20 @@ def _table(one: Report) -> str:
     return "\n".join(f"{row[0]:<18}" + "".join(f"{cell:>12}" for cell in row[1:]) for row in rows)
 
 
+def _report(pack: str) -> tuple[Report, float]:
+    began = time.monotonic()
+    loaded = load_pack(pack)
+    return report(loaded, mutants(loaded.pack), equivalents(loaded.pack.id), all_of_them=True), time.monotonic() - began
+
+
 def main(packs: list[str]) -> int:
     """Print the report of each pack (by default of all that come with pbr); 1 where something must be mended."""
     wrong = 0
-    for pack in packs or pack_ids():
-        began = time.monotonic()
-        loaded = load_pack(pack)
-        one = report(loaded, mutants(loaded.pack), equivalents(loaded.pack.id), all_of_them=True)
-        print(f"{one.pack}, {time.monotonic() - began:.0f} s\n{_table(one)}\n")
-        print("\n".join(one.wrong), end="\n\n" if one.wrong else "")
-        wrong += len(one.wrong)
+    with ProcessPoolExecutor() as pool:
+        for one, seconds in pool.map(_report, packs or pack_ids()):
+            print(f"{one.pack}, {seconds:.0f} s\n{_table(one)}\n", flush=True)
+            print("\n".join(one.wrong), end="\n\n" if one.wrong else "", flush=True)
+            wrong += len(one.wrong)
     return 1 if wrong else 0
 
 
