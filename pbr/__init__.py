@@ -26,7 +26,9 @@ from pbr.jobs.batches import submit, withdraw
 from pbr.jobs.check import CheckReport, check
 from pbr.jobs.decide import Decision, decide
 from pbr.jobs.demo import make_authority
+from pbr.jobs.eligible import Eligibility, eligible
 from pbr.jobs.explain import Explanation, explain
+from pbr.jobs.impact import Impact, impact
 from pbr.jobs.prepare import Preparation, prepare
 from pbr.jobs.replay import Replay, replay
 from pbr.rulebook.load import load_pack
@@ -36,9 +38,11 @@ __all__ = [
     "CheckReport",
     "Decision",
     "Disagreement",
+    "Eligibility",
     "Explanation",
     "Fault",
     "Faults",
+    "Impact",
     "PbrError",
     "Preparation",
     "Replay",
@@ -46,7 +50,9 @@ __all__ = [
     "Workspace",
     "check",
     "decide",
+    "eligible",
     "explain",
+    "impact",
     "load_pack",
     "make_authority",
     "prepare",

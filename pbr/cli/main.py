@@ -10,6 +10,7 @@ from pbr.cli.console import HABITS, Commands
 from pbr.cli.decide import decide
 from pbr.cli.demo import demo
 from pbr.cli.doctor import doctor
+from pbr.cli.eligible import eligible
 from pbr.cli.explain import explain
 from pbr.cli.ledger import ledger
 from pbr.cli.replay import replay
@@ -27,7 +28,7 @@ def main() -> None:
     """
 
 
-for command in (check, decide, claim, verify, replay, explain, ledger, rules, doctor, demo):
+for command in (check, decide, eligible, claim, verify, replay, explain, ledger, rules, doctor, demo):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import polars as pl
 from pbr.cli.console import Commands, date_option, format_options, say, show, show_json
 from pbr.cli.rulebook import print_rulebook
 from pbr.cli.rules_diff import diff
+from pbr.cli.rules_impact import impact
 from pbr.jobs import rules as jobs
 from pbr.jobs.cases import CaseReport, run_cases
 from pbr.jobs.rulebook import list_packs, rulebook_page
@@ -32,6 +33,7 @@ def rules() -> None:
 
 
 rules.add_command(diff)
+rules.add_command(impact)
 
 
 @rules.command("list")

@@ -12,7 +12,7 @@ of school age, can be otherwise.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from typing import Protocol
@@ -22,6 +22,7 @@ import polars as pl
 from pbr.engines import bulk
 from pbr.engines.bulk import MET, Judged, Quantifier, Scope, Supposed
 from pbr.measures.facts import Facts
+from pbr.rulebook import words
 from pbr.rulebook.measures import Age, Measure, SchoolAge
 from pbr.rulebook.model import CriterionRef, Expression, Test
 from pbr.rulebook.rules import Rules, parts, walk
@@ -32,6 +33,7 @@ SHORT = pl.Schema(
         "family_id": pl.String(),
         "subject_id": pl.String(),
         "fact": pl.String(),
+        "says": pl.String(),
         "criteria": pl.String(),
         "value": pl.String(),
         "needs": pl.String(),
@@ -39,9 +41,10 @@ SHORT = pl.Schema(
         "reason": pl.String(),
     }
 )
-"""`subject_id` is empty for the family. `fact` is its key in `Facts`; `criteria` are those of eligibility that read it
-and would change, joined with `;`. `value` is what the fact is now, as findings write it, and `needs` what it would have
-to be, in words. `evidence` is `missing`, and `reason` says why, or `against`. None is null."""
+"""`subject_id` is empty for the family. `fact` is its key in `Facts`, and `says` the same in words; `criteria` are
+those of eligibility that read it and would change, joined with `;`. `value` is what the fact is now, as findings write
+it, and `needs` what it would have to be, in words. `evidence` is `missing`, and `reason` says why, or `against`. None
+is null."""
 
 _ELIGIBLE = "eligible"
 _GIVEN = (Age, SchoolAge)
@@ -127,11 +130,18 @@ def _reads(node: Expression, known: Mapping[Expression | str, frozenset[str]], r
 
 @dataclass(frozen=True)
 class _Fact:
-    """A measure, the keys under which it stands (as it is, then with members left out), and the tests of it."""
+    """A measure by its key and, where the pack reads it so, by its key with members left out; and the tests of it."""
 
-    measure: Measure
-    keys: tuple[str, ...]
+    measures: Mapping[str, Measure]
     tests: tuple[Test, ...]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(self.measures)
+
+    @property
+    def measure(self) -> Measure:
+        return next(iter(self.measures.values()))
 
 
 def _facts(tests: Iterable[Expression], rules: Rules) -> list[_Fact]:
@@ -143,11 +153,13 @@ def _facts(tests: Iterable[Expression], rules: Rules) -> list[_Fact]:
                 continue
             leaves_out = measure.arguments().get("leaving_out") is not None
             whole = measure.model_copy(update={"leaving_out": None}) if leaves_out else measure
-            name, key = rules.fact_key(whole), rules.fact_key(measure)
-            fact = found.get(name) or _Fact(whole, (), ())
+            name = rules.fact_key(whole)
+            fact = found.get(name) or _Fact({}, ())
             # The shorter key is that of the measure as it is.
-            keys = tuple(sorted({*fact.keys, key}, key=len))
-            found[name] = replace(fact, keys=keys, tests=(*fact.tests, *([node] if isinstance(node, Test) else [])))
+            measures = dict(
+                sorted({**fact.measures, rules.fact_key(measure): measure}.items(), key=lambda one: len(one[0]))
+            )
+            found[name] = _Fact(measures, (*fact.tests, *([node] if isinstance(node, Test) else [])))
     return list(found.values())
 
 
@@ -185,6 +197,7 @@ def _sufficient(fact: _Fact, standing: _Standing) -> pl.LazyFrame:
         "family_id",
         subject_id=subject_id,
         fact=shown(pl.lit),
+        says=shown(lambda key: pl.lit(words.measure(fact.measures[key], rules))),
         criteria=_criteria(fact, read, suffices, standing),
         value=shown(lambda key: _written(key, fact.measure)).fill_null(""),
         needs=values.says(suffices),
