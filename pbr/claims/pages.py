@@ -15,7 +15,6 @@ from typing import Any
 import jinja2
 import polars as pl
 from jinja2.sandbox import SandboxedEnvironment
-from markupsafe import Markup, escape
 
 from pbr.claims.contract import BatchRun
 from pbr.errors import Fault, Faults
@@ -141,11 +140,11 @@ def _anchor(of: Entry | Link) -> str:
     return f"{of.part}-{of.id}"
 
 
-def _linked(text: str, links: Iterable[Link]) -> Markup:
-    """A line in which the title of another entry leads there."""
+def _linked(text: str, links: Iterable[Link]) -> list[tuple[str, Link | None]]:
+    """A line in pieces, in which the title of another entry has the link to it."""
     for link in links:
         title = f"“{link.title}”"
         before, found, after = text.partition(title)
         if found:
-            return escape(before) + Markup('<a href="#{}">{}</a>').format(_anchor(link), title) + escape(after)
-    return escape(text)
+            return [(before, None), (title, link), (after, None)]
+    return [(text, None)]
