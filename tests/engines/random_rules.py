@@ -24,6 +24,7 @@ PARAMETERS: dict[str, tuple[str, Any]] = {
     "two": ("count", 2),
     "three": ("count", 3),
     "limit": ("share", Share(15, 100)),
+    "lower_limit": ("share", Share(10, 100)),
     "fall": ("share", Share(1, 3)),
     "terms": ("terms", 3),
     "half_year": ("months", 6),
@@ -89,7 +90,8 @@ def child_test(draw: st.DrawFn) -> dict[str, Any]:
             return {"measure": {"name": "suspensions", **terms}, draw(COMPARATORS): "three"}
         case _:
             name = draw(st.sampled_from(["absence", "unauthorised_absence"]))
-            return {"measure": {"name": name, **terms}, draw(COMPARATORS): "limit"}
+            limit = draw(st.sampled_from(["limit", "lower_limit"]))
+            return {"measure": {"name": name, **terms}, draw(COMPARATORS): limit}
 
 
 @st.composite

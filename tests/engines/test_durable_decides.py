@@ -39,6 +39,7 @@ PARAMETERS: dict[str, tuple[str, Any, str]] = {
     "half": ("months", 6, "verified"),
     "terms": ("terms", 3, "verified"),
     "absence": ("share", Share.parse("15%"), "verified"),
+    "severe": ("share", Share.parse("50%"), "verified"),
     "third": ("share", Share.parse("33%"), "verified"),
     "guessed": ("count", 1, "unverified"),
     "weeks": ("weeks", 26, "verified"),
@@ -419,6 +420,14 @@ NEAR = {
 )
 def test_one_session_the_other_way_is_near(share: Any, expected: str) -> None:
     rules = rules_of({"attends": ATTENDS}, flags=NEAR)
+    assert flags(rules, Ann={CHILD: True, ABSENCE_KEY: share}) == expected
+
+
+@pytest.mark.parametrize(("share", "expected"), [((57, 380), "near"), ((100, 380), ""), ((190, 380), "near")])
+def test_a_fact_with_two_limits_is_near_either(share: Any, expected: str) -> None:
+    """A fact told for one of the tests lacks the other's fields, and durable-rules takes what is not there for true."""
+    between = {"all_of": ({"measure": ABSENCE, "at_least": "absence"}, {"measure": ABSENCE, "less_than": "severe"})}
+    rules = rules_of({"between": {"every": "school_age_child", **SCHOOL, "that": between}}, flags=NEAR)
     assert flags(rules, Ann={CHILD: True, ABSENCE_KEY: share}) == expected
 
 

@@ -113,11 +113,16 @@ class Derivation:
         return [(part, subject.subject_id if part.scope else FAMILY) for part in question.parts]
 
     def _conclude(self, kind: str, fields: Fields, asked: Iterable[Question]) -> dict[Question, Verdict]:
-        """The verdicts that fire on one fact. Raises Faults (E425) unless each question asked has exactly one."""
+        """The verdicts that fire on one fact. Raises Faults (E425) unless each question asked has exactly one.
+
+        A fact told for some questions alone says nothing of the others of its kind, whatever fires: durable-rules holds
+        a comparison with a field that is not there to be true.
+        """
+        asked = frozenset(asked)
         concluded: dict[Question, Verdict] = {}
         for rule in self._memory.tell(kind, fields):
             question, verdict = self.program.answers[rule]
-            if concluded.setdefault(question, verdict) is not verdict:
+            if question in asked and concluded.setdefault(question, verdict) is not verdict:
                 raise self._undecided(question, "two verdicts")
         for question in asked:
             if question not in concluded:
