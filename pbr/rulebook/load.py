@@ -400,7 +400,7 @@ class _Builder:
                 value: Any = 0
                 try:
                     if unit in _WRITE:
-                        value = _in_unit(dated["value"], unit)
+                        value = in_unit(dated["value"], unit)
                 except ValueError as wrong:
                     at = (*path, "values", position, "value")
                     what = f"parameter '{path[-1]}' is in {unit}, and {wrong}"
@@ -464,7 +464,7 @@ _WRITE: dict[str, str] = {
     "pence": "Write it as £3,200 or £0.50.",
     "codes": "Write a list of words, each once, as in [ESA, JSA].",
     "need": "Write one word.",
-    **dict.fromkeys(("count", "months", "terms", "weeks", "days"), "Write a whole number."),
+    **dict.fromkeys(("count", "months", "terms", "weeks", "days", "years"), "Write a whole number."),
 }
 
 _KINDS = {
@@ -478,7 +478,7 @@ _KINDS = {
 }
 
 
-def _in_unit(value: Any, unit: str) -> Any:
+def in_unit(value: Any, unit: str) -> Any:
     """A parameter's value from what is written. Raises ValueError, whose text says what is wrong."""
     match unit:
         case "share" if isinstance(value, str):
@@ -496,7 +496,7 @@ def _in_unit(value: Any, unit: str) -> Any:
             return value
         case "count" | "days" if type(value) is int and value >= 0:
             return value
-        case "months" | "terms" | "weeks" if type(value) is int and value >= 1:
+        case "months" | "terms" | "weeks" | "years" if type(value) is int and value >= 1:
             return value
     raise ValueError(f"{_described(value)} does not fit it")
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from pbr.errors import Faults
 from pbr.rulebook import marked
-from pbr.rulebook.load import LoadedPack, load_pack
-from pbr.rulebook.model import CriterionRef
+from pbr.rulebook.load import LoadedPack, in_unit, load_pack
+from pbr.rulebook.model import CriterionRef, ParameterUnit
 from pbr.rulebook.rules import Rules, needs, own_parameters, turning_days, walk
+from pbr.values import Share
 from tests.rulebook.packs import as_yaml, copy_of_phase_1
 
 CHANGE = date(2013, 9, 1)
@@ -184,3 +185,29 @@ def test_a_pack_knows_the_needs_that_it_asks_about_on_any_day(tmp_path: Path) ->
     }
     made = pack(tmp_path, parameters={"money_needs": asked}, eligibility={"money": LEFT_OUT | {"test": test}})
     assert needs(made.pack) == {"local_discretion", "debt", "homelessness"}
+
+
+# ---------------------------------------------------------------------------------------------------------- units
+
+
+@pytest.mark.parametrize(
+    ("unit", "written", "read"),
+    [
+        ("count", 3, 3),
+        ("months", 6, 6),
+        ("terms", 3, 3),
+        ("weeks", 26, 26),
+        ("days", 91, 91),
+        ("years", 16, 16),
+        ("share", "15%", Share(15, 100)),
+        ("pence", "£800", 80000),
+        ("codes", ["ESA", "JSA"], ("ESA", "JSA")),
+        ("need", "debt", "debt"),
+    ],
+)
+def test_a_figure_is_read_as_its_unit_has_it(unit: str, written: Any, read: Any) -> None:
+    """Of every unit that there is."""
+    assert unit in get_args(ParameterUnit) and len(get_args(ParameterUnit)) == 10
+    assert in_unit(written if not isinstance(written, list) else tuple(written), unit) == read
+    with pytest.raises(ValueError, match="does not fit it"):
+        in_unit(None, unit)
