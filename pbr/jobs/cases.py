@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import polars as pl
 
@@ -134,7 +135,7 @@ def _must_agree(outcomes: list[Outcome]) -> None:
 
 
 def _coverage(cases: tuple[Case, ...], loaded: LoadedPack) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    pack, rules = loaded.pack, loaded.rules(loaded.last_day)
+    pack, rules, read = loaded.pack, loaded.rules(loaded.last_day), cache(loaded.rules)
     rows: list[dict[str, str | int | None]] = []
     lacking: list[str] = []
     for part, criteria in (("eligibility", pack.eligibility), ("result", pack.results), ("route", pack.routes)):
@@ -147,7 +148,7 @@ def _coverage(cases: tuple[Case, ...], loaded: LoadedPack) -> tuple[pl.DataFrame
             never = [verdict for verdict in Verdict if counts[verdict] == 0]
             lacking += [f"No case of {item} is {words.verdict(verdict)}." for verdict in never]
             tested = limits(criterion.test)
-            hit = {at for case in own for at in limits_hit(case, loaded.rules(case.as_of, case.engaged_on))}
+            hit = {at for case in own for at in limits_hit(case, read(case.as_of, case.engaged_on))}
             missed = [node for position, node in enumerate(tested) if position not in hit]
             lacking += [f"No case of {item} meets a limit exactly: {_limit(node, rules)}." for node in missed]
             rows.append(

@@ -21,7 +21,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -431,7 +430,6 @@ class Bench:
         cases, _ = read_cases(replace(self.loaded, pack=mutant.pack), self.files[key])
         return cases  # a case that gives no list of codes may not be readable any more: then it tells nothing
 
-    @cached_property
     def failures(self) -> list[str]:
         """The cases that fail before anything is mutated."""
         read = _Read(self.loaded.pack, self.loaded)
@@ -634,9 +632,11 @@ class Report:
 
 
 def report(loaded: LoadedPack, chosen: Iterable[Mutant], equivalent: Mapping[str, str], all_of_them: bool) -> Report:
-    """Judge mutants of a pack. `all_of_them`: then what `equivalent` lists must be among them, too."""
+    """Judge mutants of a pack. `all_of_them`: then every case must pass with nothing mutated, and what `equivalent`
+    lists must be among them, too.
+    """
     bench = Bench(loaded)
-    wrong = [f"{failure} (with nothing mutated)" for failure in bench.failures]
+    wrong = [f"{failure} (with nothing mutated)" for failure in bench.failures()] if all_of_them else []
     made, refused, killed, same = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     survivors = []
     names = set()

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from pbr.engines import reference
+from pbr.engines import bulk, reference
 from pbr.errors import Disagreement, Faults
-from pbr.jobs.cases import run_cases
+from pbr.jobs.cases import CaseReport, run_cases
 from pbr.measures.facts import Facts
 from pbr.rulebook.cases import load_cases
-from pbr.rulebook.load import LoadedPack, load_pack
+from pbr.rulebook.load import LoadedPack, load_pack, pack_ids
 from pbr.rulebook.rules import Rules
 from tests.rulebook.packs import as_yaml, copy_of_phase_1
 
@@ -43,6 +44,108 @@ def faults_of(loaded: LoadedPack) -> list[str]:
     with pytest.raises(Faults) as raised:
         load_cases(loaded)
     return [re.sub(r"^(E\d+) \S+/tests/(\S+)", r"\1 \2", str(fault)) for fault in raised.value.faults]
+
+
+PRACTICE = """
+id: practice
+title: A pack of what practitioners tell
+citation: a text
+in_force:
+  - engaged: {from: 2015-01-01, until: 2019-12-31}
+    decided: {from: 2015-01-01, until: 2020-03-31}
+    citation: a text
+    standing: verified
+parameters: PARAMETERS
+eligibility:
+  crime: {TITLED, test: {measure: {name: minor_offences, months_before_engagement: months}, at_least: limit}}
+  work: {TITLED, test: {measure: {name: needs_identified, on: engagement, needs: work_needs}, at_least: one}}
+  debt: {TITLED, test: {measure: {name: need_identified, on: engagement, need: debt}, is: true}}
+  idle: {TITLED, test: {some: adult, at: engagement, that: {measure: {name: in_work, on: engagement}, is: false}}}
+  dependent:
+    TITLED
+    test:
+      some: member
+      at: engagement
+      that:
+        all_of:
+          - {measure: {name: resident, at: engagement}, is: true}
+          - {measure: {name: in_work, on: engagement}, is: false}
+  eligible:
+    TITLED
+    test:
+      all_of:
+        - at_least: two
+          of: [{criterion: crime}, {criterion: work}, {criterion: idle}]
+        - at_least: one
+          of:
+            - {criterion: crime, leaving_out: non_resident_adults}
+            - {criterion: work, leaving_out: non_resident_adults}
+            - {criterion: idle, leaving_out: non_resident_adults}
+results:
+  settled:
+    TITLED
+    test:
+      all_of:
+        - {measure: {name: needs_outstanding, needs: work_needs}, less_than: one}
+        - {measure: {name: needs_outstanding, needs: health_needs}, less_than: one}
+  observed:
+    TITLED
+    test:
+      when: {measure: {name: needs_identified, on: day_before_as_of, needs: work_needs}, at_least: one}
+      then: {measure: {name: needs_identified, on: engagement, needs: work_needs}, less_than: two}
+  on_record:
+    TITLED
+    test:
+      all_of:
+        - {measure: {name: recorded, field: assessed_on, on: day_before_as_of}, is: true}
+        - {measure: {name: recorded, field: lead_worker, on: day_before_as_of}, is: true}
+        - {measure: {name: expecting}, is: false}
+        - {measure: {name: months_since, field: closed_on}, at_least: closed_months}
+routes:
+  sustained: {TITLED, turned_around: true, test: {all_of: [{criterion: settled}, {criterion: on_record}]}}
+flags: {}
+tariff: {citation: a text, claimed_until: 2020-03-31, family_cap: cap, routes: {sustained: cap}, instead_of: {}}
+"""
+FIGURES: dict[str, tuple[str, dict[str, Any]]] = {
+    "months": ("months", {"2015-01-01": 12, "2018-01-01": 6}),
+    "closed_months": ("months", {"2015-01-01": 6}),
+    "limit": ("count", {"2015-01-01": 1, "2018-01-01": 3}),
+    "one": ("count", {"2015-01-01": 1}),
+    "two": ("count", {"2015-01-01": 2}),
+    "work_needs": ("codes", {"2015-01-01": ["debt", "neet"]}),
+    "health_needs": ("codes", {"2015-01-01": ["mental_health", "disability"]}),
+    "debt": ("need", {"2015-01-01": "debt"}),
+    "cap": ("pence", {"2015-01-01": "£800"}),
+}
+
+
+def practice_with(tmp_path: Path, *texts: str) -> LoadedPack:
+    """A pack of needs, residence and the family's record, with figures that change in 2018, and files of cases."""
+    parameters = {
+        name: {
+            "title": name,
+            "unit": unit,
+            "values": [
+                {"from": day, "value": value, "citation": "a text", "standing": "verified"}
+                for day, value in values.items()
+            ],
+        }
+        for name, (unit, values) in FIGURES.items()
+    }
+    titled = "title: a title, citation: a text, standing: verified"
+    text = PRACTICE.replace("{TITLED", "{" + titled).replace("TITLED", titled.replace(", ", "\n    "))
+    folder = tmp_path / "practice"
+    (folder / "tests").mkdir(parents=True)
+    written = re.sub(r"'(\d{4}-\d\d-\d\d)'", r"\1", as_yaml(parameters)).replace("\n", "\n  ")
+    (folder / "pack.yaml").write_text(text.replace("PARAMETERS", f"\n  {written}"), encoding="utf-8")
+    for number, cases in enumerate(texts):
+        (folder / "tests" / f"mine{number or ''}.yaml").write_text(cases, encoding="utf-8")
+    return load_pack(folder)
+
+
+def verdicts(loaded: LoadedPack) -> list[str]:
+    """What every engine makes of the cases, in their order."""
+    return [outcome.verdict for outcome in run_cases(loaded, ENGINES).outcomes]
 
 
 CHILD = {"unauthorised_absence": "1/10", "suspensions": 0, "permanent_exclusions": 0, "enrolment": "registered"}
@@ -139,6 +242,227 @@ def test_a_limit_is_covered_only_by_a_case_that_meets_it_exactly(tmp_path: Path)
 
     assert hit("near", near) == 0
     assert hit("exact", near, exact) == 1
+
+
+# ------------------------------------------------------------- needs, residence, the family's record, and two days
+
+
+def test_each_measure_of_needs_is_worked_out_from_those_that_are_so(tmp_path: Path) -> None:
+    def outstanding(*needs: str) -> dict[str, Any]:
+        return one_case(facts={"family": {"needs_outstanding": list(needs)}})
+
+    cases = outstanding("debt", "neet"), outstanding("disability"), outstanding("none_of_ours"), outstanding()
+    loaded = practice_with(tmp_path, file_of("criterion settled", *cases))
+    found = [[fact.value for fact in case.family.values()] for case in load_cases(loaded)]
+    assert found == [[2, 0], [0, 1], [0, 0], [0, 0]]
+    assert verdicts(loaded) == ["not_met", "not_met", "met", "met"]
+
+
+@pytest.mark.parametrize(("given", "verdict"), [(["neet", "debt"], "met"), (["neet"], "not_met"), (True, "met")])
+def test_one_need_is_so_where_it_is_among_those_that_are(given: Any, verdict: str, tmp_path: Path) -> None:
+    text = file_of("criterion debt", one_case(facts={"family": {"need_identified": given}}))
+    assert verdicts(practice_with(tmp_path, text)) == [verdict]
+
+
+def test_needs_that_nobody_knows_are_all_unknown(tmp_path: Path) -> None:
+    unknown = {"needs_outstanding": {"unknown": "not_covered"}}
+    text = file_of("criterion settled", one_case(facts={"family": unknown}, expected="unknown", reason="not_covered"))
+    assert run_cases(practice_with(tmp_path, text), ENGINES).failures == ()
+
+
+def test_needs_of_two_days_are_given_for_each(tmp_path: Path) -> None:
+    needs = {"needs_identified": {"engagement": ["debt"], "day_before_as_of": ["debt", "neet"]}}
+    text = file_of("criterion observed", one_case(facts={"family": needs}))
+    assert verdicts(practice_with(tmp_path, text)) == ["met"]
+
+
+def test_what_is_recorded_of_the_family_is_named_by_its_field(tmp_path: Path) -> None:
+    said = {
+        "assessed_on_recorded": True,
+        "lead_worker_recorded": {"unknown": "missing_field"},
+        "expecting": False,
+        "months_since_closed_on": 6,
+    }
+    cases = (
+        one_case(facts={"family": said | {"lead_worker_recorded": True}}),
+        one_case(facts={"family": said}),
+        one_case(facts={"family": said | {"months_since_closed_on": 5}}),
+    )
+    assert verdicts(practice_with(tmp_path, file_of("criterion on_record", *cases))) == ["met", "unknown", "not_met"]
+
+
+def test_a_member_is_a_child_or_an_adult_and_lives_with_the_family_unless_said(tmp_path: Path) -> None:
+    idle = {"in_work": False}
+    cases = (
+        one_case(facts={"children": [idle]}),
+        one_case(facts={"adults": [idle]}),
+        one_case(facts={"children": [idle | {"resident": False}], "adults": [{"in_work": True}]}),
+        one_case(facts={"children": [{"present": ["as_of"]}]}),
+        one_case(facts={"children": [idle | {"resident": {"unknown": "quarantined"}}]}),
+    )
+    loaded = practice_with(tmp_path, file_of("criterion dependent", *cases))
+    assert verdicts(loaded) == ["met", "met", "not_met", "not_applicable", "unknown"]
+
+
+def test_an_adult_who_lives_elsewhere_is_nobody_where_non_residents_are_left_out(tmp_path: Path) -> None:
+    def family(resident: bool, **family: Any) -> dict[str, Any]:
+        adult = {"in_work": False} if resident else {"in_work": False, "resident": False}
+        facts = {"family": {"minor_offences": 1, "needs_identified": []} | family, "adults": [adult]}
+        return one_case(engaged_on=date(2017, 5, 1), facts=facts)
+
+    cases = (
+        family(True, minor_offences_without_non_residents=0),
+        family(False, minor_offences_without_non_residents=0),
+        family(False),
+        family(False, needs_identified=["debt"], minor_offences_without_non_residents=0),
+        family(
+            False,
+            needs_identified=["debt"],
+            needs_identified_without_non_residents=["disability"],
+            minor_offences_without_non_residents=0,
+        ),
+    )
+    loaded = practice_with(tmp_path, file_of("criterion eligible", *cases))
+    assert verdicts(loaded) == ["met", "not_met", "met", "met", "not_met"]
+
+
+def test_a_case_is_read_with_the_figures_of_its_engagement_date(tmp_path: Path) -> None:
+    def engaged(**days: date) -> dict[str, Any]:
+        return one_case(facts={"family": {"minor_offences": 1}}, **days)
+
+    cases = (
+        engaged(engaged_on=date(2017, 12, 31)),
+        engaged(engaged_on=date(2018, 1, 1)),
+        engaged(as_of=date(2018, 12, 31)),
+        engaged(as_of=date(2019, 1, 1)),
+    )
+    loaded = practice_with(tmp_path, file_of("criterion crime", *cases))
+    assert [case.engaged_on.isoformat() for case in load_cases(loaded)] == [
+        *("2017-12-31", "2018-01-01", "2017-12-31", "2018-01-01")
+    ]
+    found = {outcome.case.place: outcome.verdict for outcome in run_cases(loaded, ENGINES).outcomes}
+    assert [found[case.place] for case in load_cases(loaded)] == ["met", "not_met", "met", "not_met"]
+
+
+def test_starts_on_provision_can_be_told_by_what_each_was_on(tmp_path: Path) -> None:
+    adults = [{"provision_starts": ["esf", "esf", "other"]}]
+    text = file_of("criterion progress_to_work_made", one_case(facts={"adults": adults}))
+    (case,) = load_cases(pack_with(tmp_path, text))
+    assert [fact.value for fact in case.members[0].facts.values()] == [2]
+
+
+@pytest.mark.parametrize(
+    ("about", "case", "says"),
+    [
+        (
+            "criterion settled",
+            {"facts": {"family": {"needs_outstanding": 1}}},
+            r"E245 .*'needs_outstanding' is read in more than one way for this day. Give the needs that are so, as in",
+        ),
+        (
+            "criterion debt",
+            {"facts": {"family": {"need_identified": "debt"}}},
+            r"E245 .*'need_identified' cannot have this value. Write true or false, .* Give the needs that are so, as",
+        ),
+        (
+            "criterion observed",
+            {"facts": {"family": {"needs_identified": ["debt"]}}},
+            "E245 .*'needs_identified' is read for day_before_as_of and for engagement",
+        ),
+        (
+            "criterion on_record",
+            {"facts": {"family": {"assessed_on_recorded": True, "expecting": False, "months_since_closed_on": 1}}},
+            "E244 .*does not give 'lead_worker_recorded' at day_before_as_of",
+        ),
+        (
+            "criterion on_record",
+            {"facts": {"family": {"recorded": True}}},
+            "E243 .*It reads: assessed_on_recorded, expecting, lead_worker_recorded, months_since_closed_on.",
+        ),
+        ("criterion dependent", {"facts": {}}, "E244 .*does not say who the children are"),
+        (
+            "criterion dependent",
+            {"facts": {"adults": [{"in_work": True, "resident": "no"}]}},
+            "E245 .*'resident' cannot have this value",
+        ),
+        (
+            "criterion crime",
+            {"facts": {"family": {"minor_offences_without_non_residents": 1}}},
+            "E243 .*'crime' does not read 'minor_offences_without_non_residents' of this subject.",
+        ),
+        (
+            "criterion eligible",
+            {
+                "facts": {
+                    "family": {"minor_offences_without_non_residents": 1, "needs_identified": []},
+                    "adults": [],
+                }
+            },
+            "E244 .*does not give 'minor_offences' at engagement",
+        ),
+        (
+            "criterion crime",
+            {"facts": {"family": {"minor_offences": 1}}, "engaged_on": "then"},
+            "E241 .*`engaged_on` is not a date",
+        ),
+        (
+            "criterion crime",
+            {"facts": {"family": {"minor_offences": 1}}, "engaged_on": date(2020, 3, 31)},
+            "E241 .*`engaged_on` is 2020-03-31, not before the as-of date 2020-03-31",
+        ),
+    ],
+)
+def test_a_case_of_needs_or_members_that_does_not_say_what_it_must(
+    about: str, case: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    faults = faults_of(practice_with(tmp_path, file_of(about, one_case(**case))))
+    assert any(re.match(says.replace(" .*", r" mine\.yaml:\d+ .*", 1), fault) for fault in faults), faults
+
+
+# ------------------------------------------------------------------------------------------ what a pack's cases lack
+
+
+@pytest.mark.parametrize("pack", pack_ids())
+def test_a_pack_that_comes_with_pbr_lacks_no_kind_of_case(pack: str) -> None:
+    report = run_cases(load_pack(pack), {"bulk": bulk.decide})
+    assert [(outcome.case.place, outcome.differences) for outcome in report.failures] == []
+    assert report.lacking == ()
+
+
+def lacks(report: CaseReport) -> dict[str, str]:
+    return dict(report.coverage.select("item", "lacks").iter_rows())
+
+
+def test_what_is_lacking_is_told_by_criterion_and_in_words(tmp_path: Path) -> None:
+    text = file_of("criterion crime", one_case(facts={"family": {"minor_offences": 2}}, expected="not_met"))
+    report = run_cases(practice_with(tmp_path, text), ENGINES)
+    assert lacks(report)["crime"] == "met;unknown;threshold"
+    assert [lack for lack in report.lacking if " crime " in lack] == [
+        "No case of crime is met.",
+        "No case of crime is unknown.",
+        "No case of crime meets a limit exactly: limit, at least 3.",
+    ]
+
+
+def test_a_limit_that_changed_is_met_exactly_by_the_figure_of_the_day(tmp_path: Path) -> None:
+    def threshold(folder: str, offences: int, engaged_on: date) -> int:
+        case = one_case(facts={"family": {"minor_offences": offences}}, engaged_on=engaged_on)
+        report = run_cases(practice_with(tmp_path / folder, file_of("criterion crime", case)), ENGINES)
+        return int(report.coverage.filter(pl.col("item") == "crime")["limits_hit"].item())
+
+    assert threshold("before", 1, date(2017, 5, 1)) == 1
+    assert threshold("since", 1, date(2018, 5, 1)) == 0
+    assert threshold("since 3", 3, date(2018, 5, 1)) == 1
+
+
+def test_a_criterion_needs_a_case_of_nothing_to_test_only_where_there_may_be_nothing(tmp_path: Path) -> None:
+    text = file_of("criterion crime", one_case(facts={"family": {"minor_offences": 1}}))
+    coverage = run_cases(practice_with(tmp_path, text), ENGINES).coverage
+    can_be = {row["item"] for row in coverage.iter_rows(named=True) if row["not_applicable"] is not None}
+    assert can_be == {"idle", "dependent", "observed"}
+    phase_1 = run_cases(load_pack("phase-1"), ENGINES).coverage
+    can_be = {row["item"] for row in phase_1.iter_rows(named=True) if row["not_applicable"] is not None}
+    assert can_be == set(phase_1["item"]) - {"crime_asb", "local_discretion", "eligible"}
 
 
 # ------------------------------------------------------------------------------------------------------ bad files
