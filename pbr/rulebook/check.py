@@ -1,15 +1,16 @@
 """The static checks of a pack: what its types alone cannot say, found before any family is decided.
 
 In: a draft of a pack, as much of it as could be read. Out: faults, each at the line of the node it is about (E211 to
-E231). A pack without faults means one thing to every engine, and no figure in it goes unread.
+E239). A pack without faults means one thing to every engine, no figure in it goes unread, and no test in it is idle.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from difflib import get_close_matches
+from itertools import combinations
 
 from pbr.errors import Fault
 from pbr.rulebook.measures import (
@@ -32,12 +33,16 @@ from pbr.rulebook.model import (
     ConditionFlag,
     Criterion,
     CriterionRef,
+    DatedValue,
     Every,
     Expression,
     Flag,
     InForce,
     NearThresholdFlag,
+    Pack,
     Parameter,
+    ParameterValue,
+    Period,
     ReducedBy,
     Route,
     Some,
@@ -46,6 +51,10 @@ from pbr.rulebook.model import (
     UnverifiedRuleFlag,
     When,
 )
+from pbr.rulebook.reach import ENROLMENTS as ENROLMENTS
+from pbr.rulebook.reach import certain, inside
+from pbr.rulebook.rules import walk
+from pbr.values import Share
 
 Path = tuple[str | int, ...]
 
@@ -85,7 +94,6 @@ COMPARATORS: dict[str, tuple[str, ...]] = {
 }
 """How a measure of each unit can be tested."""
 
-ENROLMENTS = ("registered", "alternative_provision", "not_on_roll")
 SOCIAL_CARE_KINDS = ("early_help", "child_in_need", "child_protection", "looked_after")
 
 
@@ -121,6 +129,10 @@ def check(draft: Draft, place: Callable[[Path], str]) -> list[Fault]:
         checks.tariff(draft.tariff)
     if draft.whole and not checks.faults:  # a misspelt name leaves a parameter unused: one fault is enough
         checks.unused()
+        checks.certain()
+        checks.nothing_left_out()
+        if draft.tariff:
+            checks.paid_twice(draft.tariff)
     return checks.faults
 
 
@@ -130,22 +142,26 @@ def close(word: str, known: Iterable[str]) -> str:
     return f" (did you mean '{near[0]}'?)" if near else ""
 
 
-def inside(node: Expression) -> Iterator[tuple[Path, Expression]]:
-    """The expressions directly inside a node, each with the keys that lead to it."""
-    match node:
-        case AllOf():
-            yield from ((("all_of", position), part) for position, part in enumerate(node.all_of))
-        case AnyOf():
-            yield from ((("any_of", position), part) for position, part in enumerate(node.any_of))
-        case AtLeast():
-            yield from ((("of", position), part) for position, part in enumerate(node.of))
-        case When():
-            yield ("when",), node.when
-            yield ("then",), node.then
-        case Every() | Some():
-            yield ("that",), node.that
-        case Test() | ReducedBy() | CriterionRef():
-            return
+def overlapping(packs: Iterable[Pack]) -> list[Fault]:
+    """Where two packs decide the same family on the same day (E239); of packs in force, one decides each family."""
+    faults = []
+    for pack, other in combinations(packs, 2):
+        for one in pack.in_force:
+            for also in other.in_force:
+                engaged = _common(one.engaged, also.engaged)
+                decided = _common(one.decided, also.decided)
+                if engaged[0] <= engaged[1] and decided[0] <= decided[1] and engaged[0] < decided[1]:
+                    what = (
+                        f"packs '{pack.id}' and '{other.id}' both decide families engaged from {engaged[0]} until "
+                        f"{engaged[1]}, on days from {decided[0]} until {decided[1]}"
+                    )
+                    faults.append(Fault("E239", f"pack {other.id}", what, "End one where the other starts."))
+    return faults
+
+
+def _common(one: Period, other: Period) -> tuple[date, date]:
+    """The first and last day of both; the last is before the first where there is none."""
+    return max(one.start, other.start), min(one.until, other.until)
 
 
 @dataclass(frozen=True)
@@ -163,6 +179,8 @@ class _Checks:
         self.place = place
         self.faults: list[Fault] = []
         self.used: set[str] = set()
+        self.left_out: list[tuple[CriterionRef, Path]] = []
+        """The references that leave members out."""
 
     def fault(self, code: str, path: Path, what: str, next_step: str) -> None:
         self.faults.append(Fault(code, self.place(path), what, next_step))
@@ -203,6 +221,30 @@ class _Checks:
                 next_step = "Use it, or take it out: a figure that nothing reads misleads."
                 self.fault("E213", ("parameters", name), f"nothing reads parameter '{name}'", next_step)
 
+    def certain(self) -> None:
+        draft = self.draft
+        criteria = {"eligibility": draft.eligibility, "results": draft.results, "routes": draft.routes}
+        for one in certain(criteria, draft.flags, draft.parameters, draft.in_force):
+            if one.why.startswith("age "):  # a figure in years is loaded as 0 as yet, so its limits say nothing
+                continue
+            if one.met:
+                next_step = "Correct the figures or the comparison, or take it out: it turns nobody away."
+                self.fault("E234", one.path, one.why, next_step)
+            else:
+                next_step = "Correct the figures or the comparison, or take it out: nobody can pass it."
+                self.fault("E233", one.path, one.why, next_step)
+
+    def nothing_left_out(self) -> None:
+        """References that leave members out of a criterion that asks about none, and reads nothing of single ones."""
+        for node, path in self.left_out:
+            names = (node.criterion, *self._rests_on(node))
+            nodes = [inner for name in names for inner in walk(self._criterion(name).test)]
+            measures = [inner.measure for inner in nodes if isinstance(inner, Test | ReducedBy)]
+            of_members = any(isinstance(inner, Every | Some) for inner in nodes)
+            if not of_members and not any("leaving_out" in type(measure).model_fields for measure in measures):
+                what = f"'{node.criterion}' asks nothing of single members, so {node.leaving_out} are not in it"
+                self.fault("E237", path, what, "Take `leaving_out` away: it leaves nothing out.")
+
     def ids(self) -> None:
         seen: dict[str, str] = {}
         for section in ("eligibility", "results", "routes"):
@@ -222,7 +264,7 @@ class _Checks:
             case ReducedBy():
                 self.measure(node.measure, scope, (*path, "measure"))
                 self.parameter(node.against.months_before_engagement, (*path, "against", "months_before_engagement"))
-                self.parameter(node.reduced_by, (*path, "reduced_by"))
+                self.reduction(node.reduced_by, (*path, "reduced_by"))
             case CriterionRef():
                 self.reference(node, scope, (*path, "criterion"))
             case AtLeast():
@@ -256,6 +298,15 @@ class _Checks:
                 what = f"'{node.at_least}' is {dated.value} from {dated.start}, and there are {len(node.of)} parts"
                 self.fault("E225", path, what, f"Ask for 1 to {len(node.of)} of them.")
 
+    def reduction(self, name: str, path: Path) -> None:
+        parameter = self.parameter(name, path)
+        for dated in parameter.values if parameter else ():
+            if isinstance(dated.value, Share) and dated.value.numerator == 0:
+                what = (
+                    f"'{name}' is {dated.value.percent} from {dated.start}, and a count that stays the same meets that"
+                )
+                self.fault("E238", path, what, "Ask for a fall of more than 0%, or test the count against a limit.")
+
     def reference(self, node: CriterionRef, scope: _Scope, path: Path) -> None:
         declared = self.draft.declared
         name = node.criterion
@@ -274,6 +325,8 @@ class _Checks:
         elif home == scope.section and not self._is_above(home, name, scope.owner):
             what = f"'{scope.owner}' rests on '{name}', which does not stand above it"
             self.fault("E217", path, what, "Put criteria below those they rest on; none can rest on itself.")
+        elif node.leaving_out is not None:
+            self.left_out.append((node, (*path[:-1], "leaving_out")))
 
     def _is_above(self, section: str, name: str, owner: str) -> bool:
         order: list[str] = list(getattr(self.draft, section))
@@ -377,6 +430,27 @@ class _Checks:
                     what = "these families are decided on these days by an entry above, too"
                     self.fault("E228", ("in_force", number), what, "Let each day stand in one of them.")
 
+            self.decidable(one, ("in_force", number, "decided", "from"))
+
+    def decidable(self, one: InForce, path: Path) -> None:
+        """Everything but prices is read on the as-of date, so that it must have a value on each of those days."""
+        if self.draft.tariff is None:
+            return
+        tariff = self.draft.tariff
+        prices = {tariff.attachment_fee, tariff.family_cap, tariff.earned_autonomy, *tariff.routes.values()}
+        starts = {
+            name: parameter.values[0].start
+            for name, parameter in self.draft.parameters.items()
+            if name not in prices and parameter.values[0].start > one.decided.start
+        }
+        if starts:
+            last = min(max(starts.values()) - timedelta(days=1), one.decided.until)
+            names = [f"'{name}' (from {start})" for name, start in starts.items()]
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            what = f"nobody could be decided from {one.decided.start} until {last}, before the first value of "
+            next_step = "Add the values for these days, each with its citation, or let decisions start later."
+            self.fault("E236", path, what + ", ".join(names[:3]) + more, next_step)
+
     def tariff(self, tariff: Tariff) -> None:
         first = min((one.engaged.start for one in self.draft.in_force), default=None)
         if first is not None and tariff.claimed_until < first:
@@ -398,12 +472,46 @@ class _Checks:
         if tariff.funded_share is not None:
             self.parameter(tariff.funded_share, ("tariff", "funded_share"))
 
+    def paid_twice(self, tariff: Tariff) -> None:
+        """Routes that pay for the same result, and of which neither is paid instead of the other."""
+        draft = self.draft
+        results = {name: self._rests_on(route.test) & draft.results.keys() for name, route in draft.routes.items()}
+        for one, other in combinations(results, 2):
+            is_ordered = other in tariff.instead_of.get(one, ()) or one in tariff.instead_of.get(other, ())
+            both = results[one] & results[other]
+            if both and not is_ordered and self._both_pay(one, other, tariff):
+                beneath = frozenset[str]().union(*(self._rests_on(draft.results[name].test) for name in both))
+                named = " and ".join(f"'{name}'" for name in draft.results if name in both - beneath)
+                what = f"routes '{one}' and '{other}' would both be paid for {named}, and one result is paid once"
+                next_step = "Say in `instead_of` which of them is paid alone, or let them rest on different results."
+                self.fault("E235", ("tariff", "instead_of"), what, next_step)
+
+    def _rests_on(self, test: Expression) -> frozenset[str]:
+        """The results and criteria of eligibility that a test refers to, and those that they refer to."""
+        own = frozenset(node.criterion for node in walk(test) if isinstance(node, CriterionRef))
+        return own.union(*(self._rests_on(self._criterion(name).test) for name in own))
+
+    def _criterion(self, name: str) -> Criterion:
+        return self.draft.results.get(name) or self.draft.eligibility[name]
+
+    def _both_pay(self, one: str, other: str, tariff: Tariff) -> bool:
+        """Whether both routes have a price on some day on which a family can engage."""
+        prices = [self.draft.parameters[tariff.routes[route]].values for route in (one, other)]
+        turns = {dated.start for values in prices for dated in values}
+        periods = [one.engaged for one in self.draft.in_force]
+        days = {day for period in periods for day in (period.start, *turns) if day in period}
+        return any(all(_value_on(values, day) for values in prices) for day in days)
+
     def price(self, name: str, first: date | None, path: Path) -> None:
         parameter = self.parameter(name, path, "pence")
         if parameter and first is not None and parameter.values[0].start > first:
             starts = parameter.values[0].start
             what = f"'{name}' starts on {starts}, and families can engage from {first}"
             self.fault("E229", path, what, "Add the value for the days before, or let families engage later.")
+
+
+def _value_on(values: tuple[DatedValue, ...], day: date) -> ParameterValue:
+    return [dated.value for dated in values if dated.start <= day][-1]
 
 
 _UNIT_WORDS = {

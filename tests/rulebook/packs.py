@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -47,3 +48,26 @@ def faults_of(folder: Path) -> tuple[Fault, ...]:
     except Faults as faults:
         return faults.faults
     return ()
+
+
+def with_result(folder: Path, test: str, **figures: str) -> Path:
+    """A copy of Phase 1 with one result more, `tried`, and with the figures that it reads.
+
+    A figure is written as its unit and values: `share 15%`, or `count 3; 0 from 2014-04-01`.
+    """
+    pack = copy_of_phase_1(folder)
+    entry = "\n".join(f"      {line}" for line in textwrap.dedent(test).strip().splitlines())
+    put(
+        pack / "results.yaml",
+        "\nroutes:\n",
+        f"\n  tried:\n    title: t\n    citation: c\n    standing: local\n    test:\n{entry}\n\nroutes:\n",
+    )
+    with (pack / "parameters.yaml").open("a", encoding="utf-8") as parameters:
+        for name, written in figures.items():
+            unit, values = written.split(" ", 1)
+            parameters.write(f"\n  {name}:\n    title: t\n    unit: {unit}\n    values:\n")
+            for value in values.split("; "):
+                figure, _, start = value.partition(" from ")
+                parameters.write(f"      - {{from: {start or '2012-04-01'}, value: {figure}, ")
+                parameters.write("standing: local, citation: c}\n")
+    return pack

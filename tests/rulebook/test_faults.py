@@ -14,11 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pbr.rulebook import marked
-from pbr.rulebook.load import packs_folder
-from tests.rulebook.packs import as_yaml, copy_of_phase_1, faults_of, line_of, put
+from pbr.rulebook.check import overlapping
+from pbr.rulebook.load import load_pack, pack_ids, packs_folder
+from pbr.rulebook.model import InForce, Pack
+from tests.rulebook.packs import as_yaml, copy_of_phase_1, faults_of, line_of, put, with_result
 
 P, E, R, T, F = "parameters.yaml", "eligibility.yaml", "results.yaml", "tariff.yaml", "flags.yaml"
 K = "pack.yaml"
+PHASE_1 = load_pack("phase-1").pack
 
 
 class Slip(NamedTuple):
@@ -397,6 +400,104 @@ SLIPS = {
         "starts on 2012-04-02, and families can engage from 2012-04-01",
         T,
     ),
+    "a list of needs with one twice": Slip(
+        P,
+        "        value: [work_programme, esf]\n        standing: unv",
+        "        value: [esf, esf]\n        standing: unv",
+        "E208",
+        "[esf, esf]",
+        "the list has a word twice",
+    ),
+    "an empty list": Slip(
+        P,
+        "        value: [work_programme, esf]\n        standing: unv",
+        "        value: []\n        standing: unv",
+        "E208",
+        "value: []",
+        "'provisions_not_work' is in codes, and an empty list does not fit it",
+    ),
+    "a value from no day": Slip(
+        P,
+        "      - from: 2012-04-01\n        value: 30",
+        "      - value: 30",
+        "E205",
+        "- value: 30",
+        "'from' is missing in parameters 'jobseekers_weeks_counted', values",
+    ),
+    "a value of no standing": Slip(
+        P,
+        "- from: 2012-04-01\n        value: 30\n        standing: unverified",
+        "- from: 2012-04-01  # here\n        value: 30",
+        "E205",
+        "# here",
+        "'standing' is missing in parameters 'jobseekers_weeks_counted', values",
+    ),
+    "money that is a limit": Slip(
+        R,
+        "less_than: result_suspensions",
+        "less_than: family_cap",
+        "E212",
+        "family_cap",
+        "needs a parameter in count, and 'family_cap' is in pence",
+    ),
+    "a limit that nobody reaches": Slip(
+        P,
+        "Fixed-period exclusions that each child must stay below\n    unit: count\n    values:\n"
+        "      - from: 2012-04-01\n        value: 3",
+        "Fixed-period exclusions that each child must stay below\n    unit: count\n    values:\n"
+        "      - from: 2012-04-01\n        value: 0",
+        "E233",
+        "less_than: result_suspensions",
+        "suspensions is 0 or more, and so never less than 0 ('result_suspensions')",
+        R,
+    ),
+    "a limit that everybody reaches": Slip(
+        P,
+        "Incidents of anti-social behaviour that identify a family\n    unit: count\n    values:\n"
+        "      - from: 2012-04-01\n        value: 1",
+        "Incidents of anti-social behaviour that identify a family\n    unit: count\n    values:\n"
+        "      - from: 2012-04-01\n        value: 0",
+        "E234",
+        "at_least: identification_asb_incidents",
+        "asb_incidents is 0 or more, and so always at least 0 ('identification_asb_incidents')",
+        E,
+    ),
+    "two routes to one result": Slip(
+        R,
+        "      criterion: progress_to_work_made",
+        "      any_of: [{criterion: progress_to_work_made}, {criterion: attendance_improved}]",
+        "E235",
+        "instead_of:",
+        "routes 'crime_asb_education' and 'progress_to_work' would both be paid for 'attendance_improved'",
+        T,
+    ),
+    "decisions before the first figures": Slip(
+        K,
+        "decided: {from: 2012-04-01",
+        "decided: {from: 2012-03-01",
+        "E236",
+        "decided:",
+        "nobody could be decided from 2012-03-01 until 2012-03-31, before the first value of "
+        "'identification_crime_months' (from 2012-04-01)",
+    ),
+    "a figure that starts after the first decisions": Slip(
+        P,
+        "- from: 2012-04-01\n        value: 5/6",
+        "- from: 2012-07-01\n        value: 5/6",
+        "E236",
+        "decided:",
+        "from 2012-04-01 until 2012-06-30, before the first value of 'funded_share' (from 2012-07-01)",
+        K,
+    ),
+    "a fall by nothing": Slip(
+        P,
+        "value: 60%",
+        "value: 0%",
+        "E238",
+        "reduced_by: asb_reduction",
+        "'asb_reduction' is 0% from 2012-04-01, and a count that stays the same meets that",
+        R,
+    ),
     "an enrolment that no record has": Slip(
         P,
         "[alternative_provision, not_on_roll]",
@@ -422,6 +523,109 @@ def test_a_slip_is_reported_once_with_its_code_at_its_line_in_plain_words(slip: 
     assert slip.says in reported[0].what + " " + reported[0].next_step
     assert reported[0].next_step
     assert not re.search(r"Input should|Extra inputs|Field required|validat|Tag|NoneType|pydantic", str(reported[0]))
+
+
+OBSERVED = "criterion: {name}\n          leaving_out: non_resident_adults  # here"
+
+
+@pytest.mark.parametrize(
+    ("test", "is_fault"),
+    [
+        ("measure: {name: expecting}\nis: true", True),
+        ("criterion: local_discretion", False),
+        ("measure: {name: adult_offences, last_months: asb_result_months}\nat_least: result_suspensions", False),
+        ("some: adult\nat: as_of\nthat:\n  measure: {name: in_work, on: as_of}\n  is: true", False),
+    ],
+)
+def test_members_are_left_out_only_of_what_asks_about_members(test: str, is_fault: bool, tmp_path: Path) -> None:
+    pack = with_result(tmp_path, test)
+    put(pack / R, "        - criterion: asb_reduced", f"        - {OBSERVED.format(name='tried')}")
+    found = [(fault.code, fault.place, fault.what) for fault in faults_of(pack)]
+    place = f"{pack}/{R}:{line_of(pack / R, '# here')}"
+    what = "'tried' asks nothing of single members, so non_resident_adults are not in it"
+    assert found == [("E237", place, what)] * is_fault
+
+
+@pytest.mark.parametrize(
+    ("instead_of", "price", "codes"),
+    [
+        ("{}", "£100", ["E235"]),
+        ("{progress_to_work: [continuous_employment]}", "£100", []),
+        ("{continuous_employment: [progress_to_work]}", "£100", []),
+        ("{continuous_employment: [crime_asb_education]}", "£100", ["E235"]),
+        ("{}", "£0", []),
+    ],
+)
+def test_two_routes_to_one_result_need_an_order_where_both_pay(
+    instead_of: str, price: str, codes: list[str], tmp_path: Path
+) -> None:
+    pack = with_result(tmp_path, "all_of: [{criterion: progress_to_work_made}, {criterion: moved_into_work}]")
+    put(pack / R, "      criterion: progress_to_work_made", "      criterion: tried")
+    old = "  instead_of:\n    continuous_employment: [crime_asb_education, progress_to_work]"
+    put(pack / T, old, f"  instead_of: {instead_of}")
+    put(pack / P, "value: £100", f"value: {price}")
+    found = faults_of(pack)
+    assert [fault.code for fault in found] == codes
+    for fault in found:
+        assert fault.what == (
+            "routes 'continuous_employment' and 'progress_to_work' would both be paid for 'moved_into_work', "
+            "and one result is paid once"
+        )
+
+
+def test_practice_that_two_routes_ask_for_is_named_where_it_stands_highest(tmp_path: Path) -> None:
+    pack = with_result(tmp_path, "criterion: attendance_improved")
+    put(pack / R, "        - criterion: attendance_improved", "        - criterion: tried")
+    put(pack / R, "      criterion: progress_to_work_made", "      any_of: [{criterion: tried}]")
+    (fault,) = faults_of(pack)
+    assert fault.code == "E235"
+    assert "would both be paid for 'tried', and" in fault.what
+
+
+def test_days_before_all_figures_are_one_fault_that_names_some_of_them(tmp_path: Path) -> None:
+    pack = copy_of_phase_1(tmp_path)
+    put(pack / K, "decided: {from: 2012-04-01", "decided: {from: 2012-03-01")
+    (fault,) = faults_of(pack)
+    assert re.search(r"'identification_asb_months' \(from 2012-04-01\) and \d\d more$", fault.what)
+
+
+def _in_force(pack_id: str, engaged: tuple[date, date], decided: tuple[date, date]) -> Pack:
+    one = {
+        "engaged": {"from": engaged[0], "until": engaged[1]},
+        "decided": {"from": decided[0], "until": decided[1]},
+        "citation": "c",
+        "standing": "local",
+    }
+    return PHASE_1.model_copy(update={"id": pack_id, "in_force": (InForce.model_validate(one),)})
+
+
+def test_two_packs_that_decide_a_family_on_one_day_are_a_fault_that_says_whom_and_when() -> None:
+    first = _in_force("first", (date(2012, 4, 1), date(2015, 3, 31)), (date(2012, 4, 1), date(2015, 5, 31)))
+    second = _in_force("second", (date(2014, 10, 1), date(2020, 3, 31)), (date(2015, 5, 31), date(2020, 3, 31)))
+    (fault,) = overlapping([first, second])
+    assert str(fault) == (
+        "E239 pack second packs 'first' and 'second' both decide families engaged from 2014-10-01 until 2015-03-31, on "
+        "days from 2015-05-31 until 2015-05-31. End one where the other starts."
+    )
+
+
+@pytest.mark.parametrize(
+    ("engaged", "decided"),
+    [
+        ((date(2015, 4, 1), date(2020, 3, 31)), (date(2014, 4, 1), date(2020, 3, 31))),
+        ((date(2012, 4, 1), date(2020, 3, 31)), (date(2015, 6, 1), date(2020, 3, 31))),
+        ((date(2015, 3, 31), date(2020, 3, 31)), (date(2012, 4, 1), date(2015, 3, 31))),  # decided after engagement
+    ],
+)
+def test_packs_that_share_no_family_on_any_day_do_not_overlap(
+    engaged: tuple[date, date], decided: tuple[date, date]
+) -> None:
+    first = _in_force("first", (date(2012, 4, 1), date(2015, 3, 31)), (date(2012, 4, 1), date(2015, 5, 31)))
+    assert overlapping([first, _in_force("second", engaged, decided)]) == []
+
+
+def test_each_family_is_decided_by_one_of_the_packs_that_come_with_pbr_at_most() -> None:
+    assert overlapping(load_pack(pack).pack for pack in pack_ids()) == []
 
 
 def test_every_fault_of_a_pack_is_reported_at_once(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Random packs that are right: they pass the checks, read back from YAML and JSON, and can be said."""
+"""Random packs that are right: they pass the checks, read back from YAML and JSON, and can be said.
+
+A limit is one that some reach and others do not; packs in which tests contradict each other are drawn again.
+"""
 
 from __future__ import annotations
 
@@ -7,27 +10,28 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from pbr.errors import Faults
 from pbr.rulebook import words
 from pbr.rulebook.load import LoadedPack, load_pack, pack_digest
 from pbr.rulebook.model import Pack
 from pbr.values import pounds
 from tests.rulebook.packs import as_yaml
 
-COUNT = st.integers(0, 500)
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "count": st.just(1),
-    "share": st.one_of(st.integers(0, 100).map(lambda n: f"{n}%"), st.integers(1, 99).map(lambda n: f"{n}/99")),
+    "share": st.one_of(st.integers(1, 99).map(lambda n: f"{n}%"), st.integers(1, 98).map(lambda n: f"{n}/99")),
     "months": st.integers(1, 24),
     "terms": st.integers(1, 6),
-    "weeks": st.integers(1, 60),
-    "days": COUNT,
+    "weeks": st.integers(20, 60),
+    "days": st.integers(1, 28),
     "pence": st.integers(0, 10**7).map(pounds),
     "codes": st.lists(st.sampled_from(["ESA", "JSA", "no", "2012-04-01", "15%", "£1"]), min_size=1, unique=True),
     "need": st.sampled_from(["debt", "yes", "1", "local_discretion"]),
 }
+LIMIT_IN_WEEKS = st.integers(1, 19)
 UNITS = {
     "one": "count",
     "limit": "share",
@@ -35,6 +39,7 @@ UNITS = {
     "earlier": "months",
     "terms": "terms",
     "weeks": "weeks",
+    "worked": "weeks",
     "run": "days",
     "fee": "pence",
     "cap": "pence",
@@ -72,7 +77,7 @@ def member_tests(kind: str, at: str) -> st.SearchStrategy[dict[str, Any]]:
         )
         return st.one_of(shares, LIMITS.map(lambda limit: {"measure": {"name": "suspensions", **terms}, limit: "one"}))
     benefit = {"measure": {"name": "out_of_work_benefit", "on": "engagement", "codes": "benefits"}, "is": True}
-    weeks = LIMITS.map(lambda limit: {"measure": {"name": "weeks_in_work", "out_of_last": "weeks"}, limit: "weeks"})
+    weeks = LIMITS.map(lambda limit: {"measure": {"name": "weeks_in_work", "out_of_last": "weeks"}, limit: "worked"})
     runs = LIMITS.map(lambda limit: {"measure": {"name": "longest_run_in_work", "last_months": "months"}, limit: "run"})
     return st.one_of(st.just(benefit), weeks, runs) if at == "as_of" else st.just(benefit)
 
@@ -162,7 +167,7 @@ def packs(draw: st.DrawFn) -> dict[str, Any]:
             "values": [
                 {
                     "from": day,
-                    "value": draw(VALUES[UNITS[name]]),
+                    "value": draw(LIMIT_IN_WEEKS if name == "worked" else VALUES[UNITS[name]]),
                     "citation": draw(TEXT),
                     "standing": draw(standings),
                 }
@@ -175,7 +180,11 @@ def packs(draw: st.DrawFn) -> dict[str, Any]:
 def loaded_from_yaml(written: dict[str, Any]) -> LoadedPack:
     with TemporaryDirectory() as folder:
         (Path(folder) / "pack.yaml").write_text(as_yaml(written), encoding="utf-8")
-        return load_pack(folder)
+        try:
+            return load_pack(folder)
+        except Faults as raised:
+            assume({fault.code for fault in raised.faults} - {"E233", "E234"})
+            raise
 
 
 few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
