@@ -64,7 +64,7 @@ def workspace_argument(function: F) -> F:
 
 def pack_option(function: F) -> F:
     """`--pack`: another rule pack than the workspace's own."""
-    help = "Decide by this pack, named by its id or folder, instead of the one that pbr.toml names."
+    help = "Decide by this pack (an id or a folder, or PACK+OVERLAY) instead of the one that pbr.toml names."
     return click.option("--pack", metavar="PACK", help=help)(function)
 
 

@@ -54,11 +54,15 @@ def named_pack(workspace: Workspace) -> LoadedPack:
     return load_pack(*pack_of(workspace))
 
 
-def pack_of(workspace: Workspace) -> tuple[str | Path, Path | None]:
-    """The pack and overlay that a workspace names: a pack's id, or a path seen from the workspace."""
+def pack_of(workspace: Workspace) -> tuple[str | Path, str | Path | None]:
+    """The pack and overlay that a workspace names: the id of one, or a path seen from the workspace."""
+
+    def seen(name: str) -> str | Path:
+        path = workspace.root / name
+        return path if path.exists() else name
+
     named, overlay = workspace.rules.pack, workspace.rules.overlay
-    path = workspace.root / named
-    return path if path.is_dir() else named, None if overlay is None else workspace.root / overlay
+    return seen(named), None if overlay is None else seen(overlay)
 
 
 def the_one(workspace: Workspace, found: Sequence[Framework], as_of: date) -> LoadedPack:

@@ -247,16 +247,16 @@ def _parted(path_or_id: str | Path) -> tuple[str | Path, str | None]:
 
 
 def _find_overlay(path_or_id: str | Path) -> tuple[Path, str]:
-    """An overlay's file, and the file as faults call it. A workspace names an id, too, as a path seen from it."""
+    """An overlay's file, and the file as faults call it."""
     path = Path(path_or_id)
     if path.is_file():
         return path, str(path)
     if (path / OVERLAY_FILE).is_file():
         return path / OVERLAY_FILE, str(path / OVERLAY_FILE)
-    known = overlay_ids()
-    if path.name in known:
-        return overlays_folder() / path.name / OVERLAY_FILE, f"rules/overlays/{path.name}/{OVERLAY_FILE}"
-    what = f"there is no overlay '{path.name}'{close(path.name, known)}"
+    known, named = overlay_ids(), str(path_or_id)
+    if named in known:
+        return overlays_folder() / named / OVERLAY_FILE, f"rules/overlays/{named}/{OVERLAY_FILE}"
+    what = f"there is no overlay '{named}'{close(named, known)}"
     step = f"Overlays that come with pbr: {', '.join(known) or 'none'}; or give the path of an overlay's YAML file."
     raise Faults(Fault("E226", str(path_or_id), what, step))
 

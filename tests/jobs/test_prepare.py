@@ -230,9 +230,7 @@ def live(*lines: tuple[str, str, list[str]]) -> pl.DataFrame:
 
 def history(lines: pl.DataFrame, *people: dict[str, Any]) -> list[tuple[Any, ...]]:
     told = evidence(*people, families=(family("F1"), family("F2")))
-    stand_in = SimpleNamespace(
-        families=told.families.select("family_id"), evidence=told, rules=SimpleNamespace(on=DATE)
-    )
+    stand_in = SimpleNamespace(families=told.families.select("family_id"), evidence=told, as_of=DATE)
     return history_of(lines, cast(Measurement, stand_in)).select("family_id", "claimed_by", "line_id").rows()
 
 

@@ -197,12 +197,13 @@ def test_an_overlay_that_comes_with_pbr_is_found_by_its_id(shipped: Path, tmp_pa
     named = load_pack("phase-1+mid-county")
     ways = [
         load_pack("phase-1", "mid-county"),
-        load_pack("phase-1", tmp_path / "workspace" / "mid-county"),
         load_pack("phase-1", shipped),
         load_pack("phase-1", shipped / "overlay.yaml"),
         load_pack(f"{shipped.parent.parent}/phase-1+mid-county"),
     ]
     assert {one.digest for one in ways} == {named.digest}
+    with pytest.raises(Faults, match="E226"):
+        load_pack("phase-1", tmp_path / "workspace" / "mid-county")
     assert named.place("parameters", "result_absence", "values", 1) == "rules/overlays/mid-county/overlay.yaml:8"
 
 
