@@ -233,8 +233,15 @@ def _at_least(node: AtLeast, judged: list[Judged], rules: Rules) -> Judged:
     def count(verdict: int) -> pl.Expr:
         return pl.sum_horizontal((part.verdict == verdict).cast(pl.Int32) for part in judged)
 
-    verdict = (
-        pl.when(count(NOT_APPLICABLE) == len(judged))
+    verdict = enough_of(needed, len(judged), count)
+    found = _together(verdict, judged, deciding=MET)
+    return replace(found, unverified=found.unverified | rules.is_unverified(node))
+
+
+def enough_of(needed: int, parts: int, count: Callable[[int], pl.Expr]) -> pl.Expr:
+    """The verdict of `at least n of`, from how many of the parts have which verdict."""
+    return (
+        pl.when(count(NOT_APPLICABLE) == parts)
         .then(NOT_APPLICABLE)
         .when(count(MET) >= needed)
         .then(MET)
@@ -242,8 +249,6 @@ def _at_least(node: AtLeast, judged: list[Judged], rules: Rules) -> Judged:
         .then(NOT_MET)
         .otherwise(UNKNOWN)
     )
-    found = _together(verdict, judged, deciding=MET)
-    return replace(found, unverified=found.unverified | rules.is_unverified(node))
 
 
 def _together(verdict: pl.Expr, judged: list[Judged], deciding: int) -> Judged:
