@@ -104,6 +104,7 @@ _REASONS = {
     "missing_field": "the family's record lacks what it is about",
     "no_subject": "there is nobody it could be about",
     "no_baseline": "nothing happened before or since",
+    "condition_not_met": "what it depends on is not so",
 }
 _INITIALS = frozenset({"esf", "neet", "eet", "asb", "send"})
 """Words of codes that are said letter by letter."""
