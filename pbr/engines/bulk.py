@@ -275,8 +275,18 @@ def _at_least(node: AtLeast, judged: list[Judged], rules: Rules) -> Judged:
     def count(verdict: int) -> pl.Expr:
         return pl.sum_horizontal((part.verdict == verdict).cast(pl.Int32) for part in judged)
 
-    verdict = (
-        pl.when(count(NOT_APPLICABLE) == len(judged))
+    verdict = enough_of(needed, len(judged), count)
+    found = _together(verdict, judged, deciding=MET)
+    # Too few can be met because of those that are not, or do not apply; what the others are is no matter.
+    fail = pl.any_horizontal(part.verdict.is_in([NOT_MET, NOT_APPLICABLE]) & part.unverified for part in judged)
+    unverified = pl.when(verdict == NOT_MET).then(fail).otherwise(found.unverified)
+    return replace(found, unverified=unverified | rules.is_unverified(node))
+
+
+def enough_of(needed: int, parts: int, count: Callable[[int], pl.Expr]) -> pl.Expr:
+    """The verdict of `at least n of`, from how many of the parts have which verdict."""
+    return (
+        pl.when(count(NOT_APPLICABLE) == parts)
         .then(NOT_APPLICABLE)
         .when(count(MET) >= needed)
         .then(MET)
@@ -284,11 +294,6 @@ def _at_least(node: AtLeast, judged: list[Judged], rules: Rules) -> Judged:
         .then(NOT_MET)
         .otherwise(UNKNOWN)
     )
-    found = _together(verdict, judged, deciding=MET)
-    # Too few can be met because of those that are not, or do not apply; what the others are is no matter.
-    fail = pl.any_horizontal(part.verdict.is_in([NOT_MET, NOT_APPLICABLE]) & part.unverified for part in judged)
-    unverified = pl.when(verdict == NOT_MET).then(fail).otherwise(found.unverified)
-    return replace(found, unverified=unverified | rules.is_unverified(node))
 
 
 def _together(verdict: pl.Expr, judged: list[Judged], deciding: int) -> Judged:

@@ -11,7 +11,7 @@ of school age, can be otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -20,11 +20,11 @@ from typing import Protocol
 import polars as pl
 
 from pbr.engines import bulk
-from pbr.engines.bulk import MET, Judged, Quantifier, Scope, Supposed
+from pbr.engines.bulk import MET, NOT_APPLICABLE, UNKNOWN, Judged, Quantifier, Scope, Supposed
 from pbr.measures.facts import Facts
 from pbr.rulebook import words
 from pbr.rulebook.measures import Age, Measure, SchoolAge
-from pbr.rulebook.model import CriterionRef, Expression, Test
+from pbr.rulebook.model import AtLeast, CriterionRef, Expression, Test
 from pbr.rulebook.rules import Rules, parts, walk
 from pbr.values import Share
 
@@ -94,6 +94,8 @@ def _standing(facts: Facts, rules: Rules) -> _Standing:
             for node in judged:
                 known[node] = _column(named[node])
                 reads[node] = _reads(node, reads, rules)
+                if isinstance(node, AtLeast):
+                    families = families.with_columns(_tally(node, known))
         known[name], reads[name] = known[test], reads[test]
     waiting = families.filter(known[_ELIGIBLE].verdict != MET).collect()
     of_families = waiting.select(pl.exclude(*rules.family_measures, "engaged_on"))
@@ -105,6 +107,14 @@ def _standing(facts: Facts, rules: Rules) -> _Standing:
 def _column(name: str) -> Judged:
     """A verdict that is a column; why, and on what it rests, is not asked here."""
     return Judged(pl.col(name), pl.lit(0), pl.lit(False))
+
+
+def _tally(node: AtLeast, known: Mapping[Expression | str, Judged]) -> Iterator[pl.Expr]:
+    """How many of the parts have which verdict, in columns beside that of the whole."""
+    name = known[node].verdict.meta.output_name()
+    for code in (NOT_APPLICABLE, UNKNOWN, MET):
+        count = pl.sum_horizontal((known[part].verdict == code).cast(pl.Int32) for part in node.of)
+        yield count.alias(f"{name} count {code}")
 
 
 def _by_height(test: Expression) -> list[list[Expression]]:
@@ -185,6 +195,12 @@ def _sufficient(fact: _Fact, standing: _Standing) -> pl.LazyFrame:
                     verdict, _ = bulk.with_one_changed(q, place, instead, rules)
                     frame = frame.with_columns(verdict.alias(f"if {n} q{place}"))
         for name, test in read.items():
+            counted = [node for nodes in _by_height(test) for node in nodes if isinstance(node, AtLeast)]
+            for node in counted:
+                if node not in known:
+                    known[node] = _column(f"if {n} node {len(known)}")
+                    verdict = _recounted(node, standing, Scope(rules, known, instead))
+                    frame = frame.with_columns(verdict.alias(known[node].verdict.meta.output_name()))
             verdict = bulk.judge(test, Scope(rules, known, instead)).verdict
             frame = frame.with_columns(verdict.alias(f"if {n} {name}"))
             known[name] = _column(f"if {n} {name}")
@@ -204,6 +220,19 @@ def _sufficient(fact: _Fact, standing: _Standing) -> pl.LazyFrame:
         evidence=pl.when(shown(_value).is_null()).then(pl.lit("missing")).otherwise(pl.lit("against")),
         reason=shown(lambda key: pl.col(key).struct.field("reason")).fill_null(""),
     )
+
+
+def _recounted(node: AtLeast, standing: _Standing, scope: Scope) -> pl.Expr:
+    """`at least n of`, where few of the parts are other than they were: a count of all of them would take long."""
+    name = standing.known[node].verdict.meta.output_name()
+    changed = [part for part in node.of if not standing.reads[part].isdisjoint(scope.supposed)]
+
+    def count(code: int) -> pl.Expr:
+        was = [(standing.known[part].verdict == code).cast(pl.Int32) for part in changed]
+        now = [(bulk.judge(part, scope).verdict == code).cast(pl.Int32) for part in changed]
+        return pl.col(f"{name} count {code}") + pl.sum_horizontal(now) - pl.sum_horizontal(was)
+
+    return bulk.enough_of(scope.rules.number(node.at_least), len(node.of), count)
 
 
 def _shown(fact: _Fact, values: _Values, suffices: list[pl.Expr]) -> Callable[[Callable[[str], pl.Expr]], pl.Expr]:

@@ -286,19 +286,34 @@ def _of_all(measure: Measure) -> Measure:
 
 @dataclass(frozen=True)
 class _Read:
-    """A measure that an expression reads, of the family or of those who hold a role."""
+    """A fact that is read of the family, or of those who hold a role, and what cases call it."""
 
     measure: Measure
     role: Role | None
+    key: str
+    way: str
+    """Its key with nobody left out: facts of one way have one value, unless the case says otherwise."""
+    names: tuple[str, ...]
+    day: str
+    is_needed: bool
+    """Whether what the case is about reads it, and not only a flag."""
+
+    def given_as(self, given: Mapping[str, Any]) -> str | None:
+        """The name under which a case gives it for its day; None where it does not."""
+        for name in self.names:
+            value = given.get(name)
+            if name in given and (not isinstance(value, dict) or {self.day, "unknown"} & value.keys()):
+                return name
+        return None
 
 
-def _reads(node: Expression, rules: Rules, role: Role | None = None) -> Iterator[_Read]:
+def _reads(node: Expression, rules: Rules, role: Role | None = None) -> Iterator[tuple[Measure, Role | None]]:
     match node:
         case Test():
-            yield _Read(node.measure, role)
+            yield node.measure, role
         case ReducedBy():
-            yield _Read(node.measure, role)
-            yield _Read(node.baseline, role)
+            yield node.measure, role
+            yield node.baseline, role
         case CriterionRef():
             yield from _reads(criterion_of(node, rules).test, rules)
         case Every() | Some():
@@ -444,21 +459,29 @@ class _FamilyReader:
         self.file = file
         self.rules = rules
         self.item = item
-        self.needed = tuple(_reads(_expression(part, item, rules), rules))
-        tests = [
-            t for flag in rules.pack.flags.values() if isinstance(flag, ConditionFlag) for t in (flag.when, flag.unless)
-        ]
-        of_flags = [read for test in tests if test is not None for read in _reads(test, rules)]
-        self.read_at_all = (*self.needed, *(of_flags if part == "route" else ()))
+        flags = [flag for flag in rules.pack.flags.values() if isinstance(flag, ConditionFlag) and part == "route"]
+        tests = [test for flag in flags for test in (flag.when, flag.unless) if test is not None]
+        needed = dict.fromkeys(_reads(_expression(part, item, rules), rules))
+        of_flags = dict.fromkeys(reading for test in tests for reading in _reads(test, rules))
+        self.reads = tuple(
+            _Read(
+                measure,
+                role,
+                rules.fact_key(measure),
+                rules.fact_key(_of_all(measure)),
+                fact_names(measure),
+                when(measure),
+                (measure, role) in needed,
+            )
+            for measure, role in needed | of_flags
+        )
 
     def read(self, facts: dict[str, Any], path: marked.Path) -> tuple[dict[str, CaseFact], tuple[CaseMember, ...]]:
         self.file.known_keys(facts, ("family", "children", "adults"), path)
         family = facts.get("family", {})
         found: dict[str, CaseFact] = {}
         if isinstance(family, dict):
-            of_family = [read.measure for read in self.read_at_all if read.role is None]
-            needed = [read.measure for read in self.needed if read.role is None]
-            found = self.facts(family, of_family, needed, (*path, "family"))
+            found = self.facts(family, [read for read in self.reads if read.role is None], (*path, "family"))
         else:
             self.file.fault(
                 "E241", (*path, "family"), "`family` is not a set of facts", "Write each as `measure: value`."
@@ -471,7 +494,7 @@ class _FamilyReader:
         return found, tuple(members)
 
     def members(self, facts: dict[str, Any], key: str, kind: str, path: marked.Path) -> Iterator[CaseMember]:
-        roles = [read.role for read in self.needed if read.role is not None]
+        roles = [read.role for read in self.reads if read.role is not None and read.is_needed]
         nobody_listed = not {"children", "adults"} & facts.keys()
         asked = any(_kind(role) == kind or (role.kind == "member" and nobody_listed) for role in roles)
         if key not in facts:
@@ -495,9 +518,8 @@ class _FamilyReader:
         bare = CaseMember(kind, present, of_school_age, resident, {})
         settings = ("present", "resident", *(("of_school_age",) if kind == "child" else ()))
         given = {name: value for name, value in data.items() if name not in settings}
-        readable = [r.measure for r in self.read_at_all if r.role is not None and bare.holds(r.role)]
-        needed = [r.measure for r in self.needed if r.role is not None and bare.holds(r.role)]
-        return CaseMember(kind, present, of_school_age, resident, self.facts(given, readable, needed, path))
+        reads = [read for read in self.reads if read.role is not None and bare.holds(read.role)]
+        return CaseMember(kind, present, of_school_age, resident, self.facts(given, reads, path))
 
     def resident(self, data: dict[str, Any], path: marked.Path) -> CaseFact:
         match data.get("resident", True):
@@ -515,38 +537,34 @@ class _FamilyReader:
             return frozenset(ANCHORS)
         return frozenset(given)
 
-    def facts(
-        self, given: dict[str, Any], readable: list[Measure], needed: list[Measure], path: marked.Path
-    ) -> dict[str, CaseFact]:
+    def facts(self, given: dict[str, Any], reads: list[_Read], path: marked.Path) -> dict[str, CaseFact]:
         """Facts by key. Each that is needed must be there, and each that is there must be read by something."""
-        readable = [measure for measure in readable if not isinstance(measure, SchoolAge | Resident)]
-        needed = [measure for measure in needed if not isinstance(measure, SchoolAge | Resident)]
-        names = sorted({name for measure in readable for name in fact_names(measure)})
+        reads = [read for read in reads if not isinstance(read.measure, SchoolAge | Resident)]
+        names = sorted({name for read in reads for name in read.names})
         found: dict[str, CaseFact] = {}
         for name, value in given.items():
             if name not in names:
                 what = f"'{self.item}' does not read '{name}' of this subject{close(name, names)}"
                 self.file.fault("E243", (*path, name), what, f"It reads: {', '.join(names) or 'nothing'}.")
                 continue
-            named = [measure for measure in readable if _given_as(measure, given) == name]
-            found |= self.fact(name, value, named, needed, (*path, name))
+            named = [read for read in reads if name in read.names and read.given_as(given) == name]
+            found |= self.fact(name, value, named, (*path, name))
         if given.keys() - set(names):
             return found  # a misspelt fact is missing under its own name: one fault is enough
-        for name, day in sorted({(fact_name(m), when(m)) for m in needed if _given_as(m, given) is None}):
+        missing = {(read.names[-1], read.day) for read in reads if read.is_needed and read.given_as(given) is None}
+        for name, day in sorted(missing):
             what = f"the case does not give '{name}' at {day}, and '{self.item}' reads it"
             self.file.fault("E244", path, what, "Add it; if nobody knows, as `{unknown: not_covered}`.")
         return found
 
-    def fact(
-        self, name: str, value: Any, named: list[Measure], needed: list[Measure], path: marked.Path
-    ) -> dict[str, CaseFact]:
+    def fact(self, name: str, value: Any, named: list[_Read], path: marked.Path) -> dict[str, CaseFact]:
         """One name's facts: one value for the day it is read for, or a value for each of several days."""
-        days = {when(measure) for measure in named}
+        days = {read.day for read in named}
         if isinstance(value, dict) and "unknown" not in value:
             self.file.known_keys(value, sorted(days), path)
             by_day = {day: (given, (*path, day)) for day, given in value.items() if day in days}
         else:
-            days_needed = {when(measure) for measure in named if measure in needed} or days
+            days_needed = {read.day for read in named if read.is_needed} or days
             if len(days_needed) > 1:
                 what = f"'{name}' is read for {' and for '.join(sorted(days_needed))}"
                 example = f"{name}: {{{', '.join(f'{day}: …' for day in sorted(days_needed))}}}"
@@ -555,12 +573,15 @@ class _FamilyReader:
             by_day = dict.fromkeys(days_needed, (value, path))
         found: dict[str, CaseFact] = {}
         for day, (given, at) in by_day.items():
-            on_day = [measure for measure in named if when(measure) == day]
-            ours = [measure for measure in on_day if measure in needed] or on_day
-            ways = len({self.rules.fact_key(_of_all(measure)) for measure in ours})
-            for measure in ours:
-                if (fact := self.value(given, measure, ways, at)) is not None:
-                    found[self.rules.fact_key(measure)] = fact
+            on_day = [read for read in named if read.day == day]
+            ours = [read for read in on_day if read.is_needed] or on_day
+            ways = len({read.way for read in ours})
+            # What is found, or that nobody knows it, is so whoever asks; a number is of what the case is about.
+            if isinstance(given, tuple | dict):
+                ours = [read for read in on_day if read in ours or self.looked_for(read.measure) is not None]
+            for read in ours:
+                if (fact := self.value(given, read.measure, ways, at)) is not None:
+                    found[read.key] = fact
         return found
 
     def value(self, given: Any, measure: Measure, ways: int, path: marked.Path) -> CaseFact | None:
@@ -609,15 +630,6 @@ class _FamilyReader:
             case _:
                 named = (measure.parameters().get(key) for key in ("codes", "kinds", "need", "needs"))
                 return next((self.rules.codes(name) for name in named if name), None)
-
-
-def _given_as(measure: Measure, given: Mapping[str, Any]) -> str | None:
-    """The name under which a case gives a measure for its day; None where it does not."""
-    for name in fact_names(measure):
-        value = given.get(name)
-        if name in given and (not isinstance(value, dict) or {when(measure), "unknown"} & value.keys()):
-            return name
-    return None
 
 
 def _found(measure: Measure, given: tuple[str, ...], codes: tuple[str, ...]) -> int | bool:

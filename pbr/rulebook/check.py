@@ -225,8 +225,6 @@ class _Checks:
         draft = self.draft
         criteria = {"eligibility": draft.eligibility, "results": draft.results, "routes": draft.routes}
         for one in certain(criteria, draft.flags, draft.parameters, draft.in_force):
-            if one.why.startswith("age "):  # a figure in years is loaded as 0 as yet, so its limits say nothing
-                continue
             if one.met:
                 next_step = "Correct the figures or the comparison, or take it out: it turns nobody away."
                 self.fault("E234", one.path, one.why, next_step)
@@ -491,8 +489,13 @@ class _Checks:
 
     def _rests_on(self, test: Expression) -> frozenset[str]:
         """The results and criteria of eligibility that a test refers to, and those that they refer to."""
-        own = frozenset(node.criterion for node in walk(test) if isinstance(node, CriterionRef))
-        return own.union(*(self._rests_on(self._criterion(name).test) for name in own))
+        found: set[str] = set()
+        tests = [test]
+        while tests:
+            named = {node.criterion for node in walk(tests.pop()) if isinstance(node, CriterionRef)}
+            tests += [self._criterion(name).test for name in sorted(named - found)]
+            found |= named
+        return frozenset(found)
 
     def _criterion(self, name: str) -> Criterion:
         return self.draft.results.get(name) or self.draft.eligibility[name]

@@ -163,7 +163,7 @@ class Members(Formula):
 
 
 Case = dict[Any, Any]
-"""What is supposed: facts with a stretch of values, formulas with a verdict."""
+"""What is supposed: facts with a stretch of values, formulas with a verdict; and the verdicts that follow."""
 
 
 class Formulas:
@@ -208,7 +208,8 @@ class Formulas:
     def _together(self, formulas: tuple[Formula, ...]) -> set[tuple[Verdicts, ...]]:
         """The verdicts that formulas can have at once."""
         shared = _Shared(formulas, self)
-        alone = set(product(*(_bits(shared.verdicts(one, {})) for one in formulas)))
+        nothing: Case = {}
+        alone = set(product(*(_bits(shared.verdicts(one, nothing)) for one in formulas)))
         found: set[tuple[Verdicts, ...]] = set()
         for case in shared.cases():
             found.update(product(*(_bits(shared.verdicts(one, case)) for one in formulas)))
@@ -349,10 +350,11 @@ class _Shared:
 
     def verdicts(self, formula: Formula, case: Case) -> Verdicts:
         """The verdicts that a formula can have in a case, its parts taken as if they had nothing in common but that."""
-        if formula in case:
-            return int(case[formula])
-        if formula in self.settled:
-            return self.settled[formula]
+        if formula not in case:
+            case[formula] = self.settled[formula] if formula in self.settled else self._reckoned(formula, case)
+        return int(case[formula])
+
+    def _reckoned(self, formula: Formula, case: Case) -> Verdicts:
         match formula:
             case Asks():
                 stretches = [case[formula.fact]] if formula.fact in case else self._stretches(formula.fact)

@@ -168,12 +168,16 @@ _WORDS = OneOf(
 
 @dataclass
 class _Figures:
-    """The figures of families engaged on one day and decided as of another; `read` has those that were asked for."""
+    """The figures of families engaged on one day and decided as of another.
+
+    `read` has those that were asked for; `criteria` the criteria that were made with them.
+    """
 
     parameters: Mapping[str, Parameter]
     engaged: date
     as_of: date
     read: dict[tuple[str, bool], DatedValue] = field(default_factory=dict)
+    criteria: dict[tuple[str, LeftOut | None], Formula] = field(default_factory=dict)
 
     def value(self, name: str, early: bool) -> ParameterValue:
         """A parameter's value at engagement (`early`) or as of the day of decision."""
@@ -267,9 +271,12 @@ class _Reader:
                 part = self.formula(node.that, early, figures, left_out, role)
                 return make(Members, parts=(part,), role=role, every=isinstance(node, Every))
             case CriterionRef():
-                home = "results" if node.criterion in self.criteria["results"] else "eligibility"
-                test = self.criteria[home][node.criterion].test
-                return self.formula(test, home == "eligibility", figures, node.leaving_out or left_out)
+                which = node.criterion, node.leaving_out or left_out
+                if which not in figures.criteria:
+                    home = "results" if node.criterion in self.criteria["results"] else "eligibility"
+                    test = self.criteria[home][node.criterion].test
+                    figures.criteria[which] = self.formula(test, home == "eligibility", figures, which[1])
+                return figures.criteria[which]
             case _:
                 assert_never(node)
 

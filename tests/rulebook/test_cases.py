@@ -9,7 +9,9 @@ from typing import Any
 
 import polars as pl
 import pytest
+from click.testing import CliRunner
 
+from pbr.cli.rules import rules
 from pbr.engines import bulk, reference
 from pbr.errors import Disagreement, Faults
 from pbr.jobs.cases import CaseReport, run_cases
@@ -103,7 +105,12 @@ results:
         - {measure: {name: months_since, field: closed_on}, at_least: closed_months}
 routes:
   sustained: {TITLED, turned_around: true, test: {all_of: [{criterion: settled}, {criterion: on_record}]}}
-flags: {}
+flags:
+  young:
+    title: a title
+    citation: a text
+    kind: condition
+    when: {measure: {name: needs_outstanding, needs: young_needs}, at_least: one}
 tariff: {citation: a text, claimed_until: 2020-03-31, family_cap: cap, routes: {sustained: cap}, instead_of: {}}
 """
 FIGURES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -114,6 +121,7 @@ FIGURES: dict[str, tuple[str, dict[str, Any]]] = {
     "two": ("count", {"2015-01-01": 2}),
     "work_needs": ("codes", {"2015-01-01": ["debt", "neet"]}),
     "health_needs": ("codes", {"2015-01-01": ["mental_health", "disability"]}),
+    "young_needs": ("codes", {"2015-01-01": ["neet"]}),
     "debt": ("need", {"2015-01-01": "debt"}),
     "cap": ("pence", {"2015-01-01": "£800"}),
 }
@@ -256,6 +264,25 @@ def test_each_measure_of_needs_is_worked_out_from_those_that_are_so(tmp_path: Pa
     found = [[fact.value for fact in case.family.values()] for case in load_cases(loaded)]
     assert found == [[2, 0], [0, 1], [0, 0], [0, 0]]
     assert verdicts(loaded) == ["not_met", "not_met", "met", "met"]
+
+
+def test_a_flag_reads_the_same_list_of_needs_as_what_the_case_is_about(tmp_path: Path) -> None:
+    said = {
+        "assessed_on_recorded": True,
+        "lead_worker_recorded": True,
+        "expecting": False,
+        "months_since_closed_on": 6,
+    }
+    cases = [
+        one_case(facts={"family": said | {"needs_outstanding": needs}}, expected=verdict, flags=flags)
+        for needs, verdict, flags in (
+            (["neet"], "not_met", ["young"]),
+            (["debt"], "not_met", []),
+            ([], "met", []),
+            ({"unknown": "not_covered"}, "unknown", []),
+        )
+    ]
+    assert run_cases(practice_with(tmp_path, file_of("route sustained", *cases)), ENGINES).failures == ()
 
 
 @pytest.mark.parametrize(("given", "verdict"), [(["neet", "debt"], "met"), (["neet"], "not_met"), (True, "met")])
@@ -442,6 +469,16 @@ def test_what_is_lacking_is_told_by_criterion_and_in_words(tmp_path: Path) -> No
         "No case of crime is unknown.",
         "No case of crime meets a limit exactly: limit, at least 3.",
     ]
+
+
+def test_the_command_says_what_is_lacking_and_does_not_fail_for_it(tmp_path: Path) -> None:
+    text = file_of("criterion crime", one_case(facts={"family": {"minor_offences": 1}}, engaged_on=date(2017, 5, 1)))
+    tested = CliRunner().invoke(rules, ["test", str(practice_with(tmp_path, text).folder)])
+    assert tested.exit_code == 0
+    assert "No case of crime is not met.\n" in tested.stderr
+    assert "No case of crime is met.\n" not in tested.stderr
+    assert re.search(r"1 cases, 0 failed, in .*\. Kinds of case that are lacking: \d+\.$", tested.stderr.strip())
+    assert re.search(r"crime +1 +1 +· +· +1 of 1 +not met, unknown", tested.stdout)
 
 
 def test_a_limit_that_changed_is_met_exactly_by_the_figure_of_the_day(tmp_path: Path) -> None:

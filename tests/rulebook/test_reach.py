@@ -263,6 +263,39 @@ def test_a_child_of_school_age_in_some_terms_is_so_in_the_same_terms(tmp_path: P
     assert reported(tmp_path / "c", before) == []
 
 
+@pytest.mark.parametrize(
+    ("who", "asked_at", "figure", "codes"),
+    [
+        ("adult\nat: as_of", "as_of", "years 18", ["E233"]),
+        ("adult\nat: as_of", "engagement", "years 18", []),
+        ("adult\nat: engagement", "as_of", "years 18", ["E233"]),
+        ("adult\nat: as_of", "as_of", "years 19", []),
+        ("child\nat: as_of", "as_of", "years 18", ["E234"]),
+        ("child\nat: as_of", "engagement", "years 18", ["E234"]),
+        ("child\nat: engagement", "as_of", "years 18", []),
+        ("child\nat: as_of", "as_of", "years 17", []),
+        ("member\nat: as_of", "as_of", "years 120", []),
+        ("member\nat: as_of", "as_of", "years 121", ["E234"]),
+    ],
+)
+def test_adults_are_18_and_children_are_not_on_the_day_and_after_or_before(
+    who: str, asked_at: str, figure: str, codes: list[str], tmp_path: Path
+) -> None:
+    test = f"some: {who}\nthat:\n  measure: {{name: age, at: {asked_at}}}\n  less_than: x"
+    assert [code for code, _, _ in reported(tmp_path, test, x=figure)] == codes
+
+
+def test_criteria_that_rest_on_others_many_times_over_are_weighed_once(tmp_path: Path) -> None:
+    pack = with_result(tmp_path, "measure: {name: expecting}\nis: true")
+    before = "tried"
+    for n in range(40):
+        test = f"any_of: [{{all_of: [{{criterion: {before}}}, {{criterion: asb_reduced}}]}}, {{criterion: {before}}}]"
+        more = f"  tried_{n}: {{title: t, citation: c, standing: local, test: {{{test}}}}}"
+        put(pack / "results.yaml", "\nroutes:\n", f"{more}\n\nroutes:\n")
+        before = f"tried_{n}"
+    assert faults_of(pack) == ()
+
+
 # --------------------------------------------------------------------------------------------------------- the packs
 
 
