@@ -13,14 +13,15 @@ from pbr.cli.console import Commands, date_option, format_options, say, show, sh
 from pbr.cli.rulebook import print_rulebook
 from pbr.cli.rules_diff import diff
 from pbr.cli.rules_impact import impact
-from pbr.jobs import rules as jobs
 from pbr.jobs.cases import CaseReport, run_cases
+from pbr.jobs.decide import installed_engines
 from pbr.jobs.rulebook import list_packs, rulebook_page
 from pbr.rulebook.book import rulebook
 from pbr.rulebook.load import load_pack, pack_ids
 from pbr.values import Verdict
 
 pack_argument = click.argument("pack", metavar="PACK")
+no_cases_option = click.option("--no-cases", is_flag=True, help="Leave out the worked cases: the rules alone.")
 
 
 @click.group(cls=Commands)
@@ -39,20 +40,24 @@ rules.add_command(impact)
 @rules.command("list")
 @format_options
 def list_(form: str) -> None:
-    """List the packs that come with pbr.
+    """List the packs that come with pbr, and the overlays, each as PACK+OVERLAY.
 
     \b
     Example:  pbr rules list
     """
     packs = list_packs()
-    show(packs.with_columns(pl.col("digest").str.head(12)) if form == "table" else packs, form)
+    if form == "table":
+        # The tariff's day stands in `pbr rules show`; here it would take the room of the longer ids.
+        packs = packs.drop("claimed_until").with_columns(pl.col("digest").str.head(12))
+    show(packs, form)
 
 
 @rules.command("show")
 @pack_argument
 @date_option("--on", help="Show the figures of this day (by default the last on which claims can be made).")
+@no_cases_option
 @click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output.")
-def show_(pack: str, on: date | None, as_json: bool) -> None:
+def show_(pack: str, on: date | None, no_cases: bool, as_json: bool) -> None:
     """Print a pack as a rulebook: each rule in English, its figures, where they come from and how well they are known.
 
     What the words mean stands at the front, and the worked cases of a rule stand beneath it.
@@ -60,7 +65,7 @@ def show_(pack: str, on: date | None, as_json: bool) -> None:
     \b
     Example:  pbr rules show phase-1 --on 2013-09-01
     """
-    book = rulebook(load_pack(pack), on)
+    book = rulebook(load_pack(pack), on, with_cases=not no_cases)
     if as_json:
         show_json(asdict(book))
     else:
@@ -70,6 +75,7 @@ def show_(pack: str, on: date | None, as_json: bool) -> None:
 @rules.command("book")
 @click.argument("pack", metavar="[PACK]", required=False)
 @date_option("--on", help="Show the figures of this day (by default the last on which claims can be made).")
+@no_cases_option
 @click.option(
     "--out",
     required=True,
@@ -77,7 +83,7 @@ def show_(pack: str, on: date | None, as_json: bool) -> None:
     metavar="FILE|FOLDER",
     help="Write PACK's page to this file; without PACK, a page for each pack to this folder.",
 )
-def book_(pack: str | None, on: date | None, out: Path) -> None:
+def book_(pack: str | None, on: date | None, no_cases: bool, out: Path) -> None:
     """Write a pack as a rulebook in HTML, rule and source side by side; without PACK, every pack that comes with pbr.
 
     A page stands by itself and can be printed.
@@ -86,10 +92,10 @@ def book_(pack: str | None, on: date | None, out: Path) -> None:
     Example:  pbr rules book phase-1 --out phase-1.html
     """
     if pack is None:
-        written = {out / f"{each}.html": rulebook_page(each, on) for each in pack_ids()}
+        written = {out / f"{each}.html": rulebook_page(each, on, with_cases=not no_cases) for each in pack_ids()}
         out.mkdir(parents=True, exist_ok=True)
     else:
-        written = {out: rulebook_page(pack, on)}
+        written = {out: rulebook_page(pack, on, with_cases=not no_cases)}
     for path, page in written.items():
         path.write_bytes(page)
         say(f"The rulebook is {path}.")
@@ -128,14 +134,15 @@ def test_(ctx: click.Context, pack: str, form: str) -> None:
     """Run a pack's worked cases through every engine, and show what they cover.
 
     What is lacking is said: a verdict that no case of a criterion or route expects (not applicable only where that can
-    be), and a limit that no case meets exactly. It does not fail the command.
+    be), and a limit that no case meets exactly. It does not fail the command. Of PACK+OVERLAY, only what the overlay
+    changes and what its cases are about is looked at.
 
     Exit code 1 where a case fails or there is none, 3 where two engines differ.
 
     \b
     Example:  pbr rules test phase-1
     """
-    engines = jobs.engines()
+    engines = installed_engines()
     report = run_cases(load_pack(pack), engines)
     for failure in report.failures:
         case = failure.case

@@ -19,8 +19,9 @@ from pbr.measures.facts import ENGAGED, LONG, Facts
 from pbr.rulebook import words
 from pbr.rulebook.cases import Case, CaseFact, can_be_not_applicable, limits, limits_hit, load_cases
 from pbr.rulebook.load import LoadedPack
-from pbr.rulebook.model import ReducedBy, Test
-from pbr.rulebook.rules import Rules
+from pbr.rulebook.model import Criterion, ReducedBy, Test
+from pbr.rulebook.overlay import Merge
+from pbr.rulebook.rules import Rules, own_parameters, walk
 from pbr.values import Verdict
 
 
@@ -51,9 +52,10 @@ class Outcome:
 class CaseReport:
     """A pack's cases as run.
 
-    `coverage` has a row for each criterion and route, in the pack's order: `part`, `item`, `cases`, how many of them
-    expect each verdict (`met`, `not_met`, `unknown`, `not_applicable`, which is null where it cannot be), how many of
-    its numeric limits some case meets exactly (`limits_hit` of `limits`), and what it `lacks`: verdicts that no case
+    `coverage` has a row for each criterion and route, in the pack's order (with an overlay, only for those that it
+    changes, by themselves or by a figure, and those that its cases are about): `part`, `item`, `cases`, how many of
+    them expect each verdict (`met`, `not_met`, `unknown`, `not_applicable`, which is null where it cannot be), how many
+    of its numeric limits some case meets exactly (`limits_hit` of `limits`), and what it `lacks`: verdicts that no case
     expects and `threshold`, joined with `;`. `lacking` says the same in sentences.
     """
 
@@ -138,9 +140,12 @@ def _coverage(cases: tuple[Case, ...], loaded: LoadedPack) -> tuple[pl.DataFrame
     pack, rules, read = loaded.pack, loaded.rules(loaded.last_day), cache(loaded.rules)
     rows: list[dict[str, str | int | None]] = []
     lacking: list[str] = []
-    for part, criteria in (("eligibility", pack.eligibility), ("result", pack.results), ("route", pack.routes)):
+    for part, section in (("eligibility", "eligibility"), ("result", "results"), ("route", "routes")):
+        criteria: Mapping[str, Criterion] = getattr(pack, section)
         for item, criterion in criteria.items():
             own = [case for case in cases if (case.part, case.item) == (part, item)]
+            if not own and loaded.merge is not None and not _is_changed(section, item, criterion, loaded.merge):
+                continue
             counts: dict[str, int | None] = dict.fromkeys(Verdict, 0)
             counts |= Counter(case.expected for case in own)
             if not can_be_not_applicable(criterion.test, rules):
@@ -163,6 +168,13 @@ def _coverage(cases: tuple[Case, ...], loaded: LoadedPack) -> tuple[pl.DataFrame
                 }
             )
     return pl.DataFrame(rows, infer_schema_length=None), tuple(lacking)
+
+
+def _is_changed(section: str, item: str, criterion: Criterion, merge: Merge) -> bool:
+    """Whether a criterion, or a figure that it reads itself, is an overlay's."""
+    read = (name for node in walk(criterion.test) for name in own_parameters(node))
+    figures = (("parameters", name, "values") for name in read)
+    return any(merge.own(path) is not None for path in ((section, item), *figures))
 
 
 def _limit(node: Test | ReducedBy, rules: Rules) -> str:

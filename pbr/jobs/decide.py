@@ -220,6 +220,11 @@ def decide_by(engine: str, cohorts: Sequence[Cohort]) -> pl.DataFrame:
     return found[0] if len(found) == 1 else pl.concat(found).sort(ORDER)
 
 
+def installed_engines() -> dict[str, Engine]:
+    """The engines that work here, by name: all but durable where it is not installed."""
+    return {name: engine for name, engine in ENGINES.items() if name != "durable" or durable.available()}
+
+
 def second_engine() -> str:
     """The engine that derives claimed families a second time: durable, or reference where it is not installed."""
     return "durable" if durable.available() else "reference"

@@ -46,7 +46,9 @@ PARTS = {
 
 @dataclass(frozen=True)
 class DatedFigure:
-    """A parameter's value in words, from one day until another (None: for good). `in_force`: on the book's day."""
+    """A parameter's value as `words.figure` has it, from one day until another (None: for good). `in_force`: on the
+    book's day.
+    """
 
     value: str
     since: date
@@ -81,7 +83,9 @@ class Link:
 
 @dataclass(frozen=True)
 class Example:
-    """A worked case: what it is about, why, and the verdict. `flags` is None where the case does not speak of them."""
+    """A worked case: what it is about, why, and the verdict. `flags` are in the pack's order, and None where the case
+    does not speak of them.
+    """
 
     name: str
     basis: str
@@ -206,7 +210,7 @@ class _Reading:
             rests_on=tuple(self.link(*self.found(other)) for other in _referred(_tests(rule))),
             used_by=tuple(self.users(part, name)),
             figures=tuple(self.figure(parameter) for parameter in _read_by(rule)),
-            cases=tuple(_example(case) for case in self.cases if (case.part, case.item) == (part, name)),
+            cases=tuple(self.example(case) for case in self.cases if (case.part, case.item) == (part, name)),
         )
 
     def users(self, part: str, name: str) -> Iterator[Link]:
@@ -222,6 +226,11 @@ class _Reading:
 
     def link(self, part: str, name: str) -> Link:
         return Link(part, name, getattr(self.pack, SECTIONS[part])[name].title)
+
+    def example(self, case: Case) -> Example:
+        expected = words.verdict(case.expected, case.reason or "")
+        flags = None if case.flags is None else tuple(flag for flag in self.pack.flags if flag in case.flags)
+        return Example(case.name, _one_line(case.basis), case.as_of, expected, flags)
 
     # ------------------------------------------------------------------------------------------------- the figures
 
@@ -279,12 +288,6 @@ def _read_by(rule: Criterion | Route | Flag) -> tuple[str, ...]:
         return (rule.session, rule.incident, rule.exclusion, rule.days_in_work)
     read = (name for test in _tests(rule) for node in walk(test) for name in own_parameters(node))
     return tuple(dict.fromkeys(read))
-
-
-def _example(case: Case) -> Example:
-    expected = words.verdict(case.expected, case.reason or "")
-    flags = None if case.flags is None else tuple(sorted(case.flags))
-    return Example(case.name, _one_line(case.basis), case.as_of, expected, flags)
 
 
 def _one_line(text: str) -> str:

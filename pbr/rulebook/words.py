@@ -255,12 +255,13 @@ def measure(measure: Measure, rules: Rules) -> str:
 
 
 def limit(name: str, rules: Rules) -> str:
-    """A parameter's value on the day: `15%`, `3 terms`, `£700`, `CA, ESA or JSA`."""
-    return figure(rules.pack.parameters[name], rules.values[name])
+    """A parameter's value on the day, as it is said: `15%`, `3 terms`, `£700`, `CA, ESA or NEET`."""
+    codes = rules.pack.parameters[name].unit in ("codes", "need")
+    return _codes(name, rules) if codes else figure(rules.pack.parameters[name], rules.values[name])
 
 
 def figure(parameter: Parameter, dated: DatedValue) -> str:
-    """A parameter's value from one day on, in words."""
+    """A parameter's value from one day on, codes as the extracts have them: `15%`, `3 terms`, `£700`, `ESA, neet`."""
     match dated.value:
         case Share():
             return dated.value.percent
@@ -271,9 +272,9 @@ def figure(parameter: Parameter, dated: DatedValue) -> str:
         case int():
             return _number(dated.value, parameter.unit.removesuffix("s"))
         case tuple():
-            return _either(dated.value)
+            return ", ".join(dated.value)
         case _:
-            return spoken(dated.value)
+            return dated.value
 
 
 def value(measure: Measure, written: str) -> str:
@@ -313,8 +314,6 @@ def _test(node: Test, rules: Rules) -> str:
     asked = node.measure
     if comparator == "is":
         return _truth(asked, bool(name), rules)
-    if (need := _the_need(node, rules)) is not None:
-        return need
     said = limit(str(name), rules)
     match asked:
         case Enrolment():
@@ -337,16 +336,6 @@ def _test(node: Test, rules: Rules) -> str:
             return f"{quantity} {one}{'' if quantity.endswith(' 1') else 's'}{rest}"
         case _:
             return f"{measure(asked, rules)} is {_bound(comparator, said)}"
-
-
-def _the_need(node: Test, rules: Rules) -> str | None:
-    """The sentence for a list of one need; None for any other test."""
-    match node.measure, node.comparison:
-        case NeedsIdentified() as asked, ("at_least", str(name)) if rules.number(name) == 1:
-            if len(rules.codes(asked.needs)) == 1:
-                need = f"the need “{_codes(asked.needs, rules)}” was identified {_BY[asked.on]}"
-                return need + _left_out(asked.leaving_out)
-    return None
 
 
 def _counting(counted: Measure, rules: Rules) -> tuple[str, str]:
@@ -470,7 +459,7 @@ def _nested(node: Expression, rules: Rules) -> str:
 
 def _so(node: Expression, rules: Rules) -> str:
     """A node as a clause of its own, after `if` or `then`."""
-    is_count = isinstance(node, Test) and node.measure.unit == "count" and _the_need(node, rules) is None
+    is_count = isinstance(node, Test) and node.measure.unit == "count"
     return f"there are {_nested(node, rules)}" if is_count else _nested(node, rules)
 
 

@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 from pbr.claims.pages import rulebook as page
+from pbr.engines.findings import FINDINGS
+from pbr.rulebook import words
 from pbr.rulebook.book import Entry, Rulebook, rulebook
 from pbr.rulebook.cases import load_cases
 from pbr.rulebook.glossary import glossary, glossary_for
 from pbr.rulebook.load import load_pack
 from pbr.rulebook.measures import MEASURES
+from pbr.values import REASONS
 from tests.rulebook.overlays import ABSENCE, CALL_OUTS, laid
 from tests.rulebook.packs import copy_of_phase_1, put
 
@@ -54,6 +57,14 @@ def test_a_case_says_verdict_and_reason_and_flags_where_it_speaks_of_them(book: 
     )
     assert by_name["Far from every limit"].flags == ("unverified_rule",)
     assert by_name["10% of absence, but exactly three exclusions"].flags is None
+
+
+def test_a_cases_flags_stand_in_the_order_of_the_findings(book: Rulebook) -> None:
+    order = list(load_pack("phase-1").pack.flags)
+    told = [case.flags for each in book.entries for case in each.cases if case.flags]
+    assert ("near_threshold", "unverified_rule") in told
+    assert all(list(flags) == sorted(flags, key=order.index) for flags in told)
+    assert any(list(flags) != sorted(flags) for flags in told), "the alphabet would do as well"
 
 
 def test_a_rule_names_those_that_it_rests_on_and_those_that_ask_for_it(book: Rulebook) -> None:
@@ -158,6 +169,21 @@ def test_every_measure_is_explained_by_a_word() -> None:
     assert explained <= MEASURES.keys() | arguments
 
 
+def test_every_reason_code_is_explained_in_the_order_and_words_in_which_findings_have_it() -> None:
+    (findings,) = (group for group in glossary() if group.title == "Findings")
+    codes = {word.word.strip("`"): word.means for word in findings.words if word.word.startswith("`")}
+    assert tuple(code for code in codes if code in REASONS) == REASONS
+    for code, means in codes.items():
+        verdict = means.partition(":")[0].lower()
+        assert means.lower().startswith(words.verdict(verdict, code).lower()), code
+
+
+def test_the_columns_of_the_findings_are_named_in_their_order() -> None:
+    (means,) = (word.means for group in glossary() for word in group.words if word.word == "finding")
+    named = [name for name in re.findall(r"`(\w+)`", means) if name in FINDINGS]
+    assert tuple(named) == FINDINGS
+
+
 def test_a_pack_is_told_the_words_that_it_needs_and_no_others() -> None:
     told = [word.word for group in glossary_for({"suspensions"}) for word in group.words]
     assert "suspension" in told and "unknown" in told
@@ -222,6 +248,13 @@ def test_a_rule_stands_beside_its_source_and_a_figure_beside_its_own(html: str) 
     assert "every school-age child:" in pairs[0] and 'class="source">Barking and Dagenham' in pairs[0]
     assert all('class="source"' in pair for pair in pairs)
     assert any("<strong>15%</strong>, from 1 April 2012" in pair for pair in pairs)
+
+
+def test_a_code_is_set_as_code_and_a_need_stands_as_extracts_have_it(html: str) -> None:
+    assert "<dt><code>not_covered</code></dt>" in html
+    assert "`" not in html
+    need = html[html.index('id="eligibility-local_discretion"') :]
+    assert need.index("the need “local discretion” was identified") < need.index("<strong>local_discretion</strong>")
 
 
 def test_a_rule_that_rests_on_another_leads_to_it(html: str) -> None:

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from pbr.jobs.cases import run_cases
-from pbr.jobs.rules import engines
+from pbr.jobs.decide import installed_engines
 from pbr.rulebook.diff import PARTS, differences
 from pbr.rulebook.load import LoadedPack, load_pack, overlay_ids
 
@@ -35,14 +35,14 @@ def test_these_are_all_there_are() -> None:
 
 @pytest.mark.parametrize("name", PLANS)
 def test_all_engines_decide_its_cases_as_their_basis_says(name: str) -> None:
-    report = run_cases(plan(name), engines())
+    report = run_cases(plan(name), installed_engines())
     assert [(one.case.place, one.engine, one.differences) for one in report.failures] == []
     assert len({one.engine for one in report.outcomes}) >= 2
 
 
 @pytest.mark.parametrize("name", PLANS)
 def test_its_cases_are_about_what_it_changes_each_met_and_not_met(name: str) -> None:
-    report = run_cases(plan(name), {"bulk": engines()["bulk"]})
+    report = run_cases(plan(name), {"bulk": installed_engines()["bulk"]})
     about = report.coverage.filter(pl.col("cases") > 0)
     assert set(about["item"]) == PLANS[name][1]
     assert about.filter((pl.col("met") == 0) | (pl.col("not_met") == 0)).is_empty()

@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pbr.cli.rules import rules
-from pbr.rulebook.load import load_pack, pack_ids
+from pbr.rulebook.load import load_pack, overlay_ids, pack_ids
+from tests.rulebook.overlays import ABSENCE, laid
 from tests.rulebook.packs import copy_of_phase_1, line_of, put
 
 
@@ -22,6 +23,13 @@ def test_list_shows_the_packs_there_are() -> None:
     pack = next(pack for pack in json.loads(run("list", "--json").stdout) if pack["pack"] == "phase-1")
     assert pack["digest"] == load_pack("phase-1").digest
     assert pack["engaged_from"] == "2012-04-01"
+
+
+def test_list_shows_each_overlay_over_its_pack_as_it_can_be_named() -> None:
+    named = [pack["pack"] for pack in json.loads(run("list", "--json").stdout)]
+    assert [pack.partition("+")[2] for pack in named if "+" in pack] == list(overlay_ids())
+    assert all(name in run("list").stdout for name in named), "an id is broken off"
+    assert all(load_pack(name).pack.id == name for name in named)
 
 
 def test_show_says_rule_figure_source_and_standing() -> None:
@@ -44,6 +52,22 @@ def test_show_opens_with_the_words_and_has_each_case_beneath_its_rule() -> None:
     )
     assert rule < shown.index(case) < shown.index("(asb_reduced, verified)")
     assert "One of three terms has no record → unknown: a term of school age has no attendance record" in shown
+
+
+def test_show_without_cases_has_every_rule_and_no_case() -> None:
+    whole, rules_alone = (json.loads(run("show", "phase-1", "--json", *more).stdout) for more in ((), ("--no-cases",)))
+    assert any(entry["cases"] for entry in whole["entries"])
+    assert rules_alone == {**whole, "entries": [{**entry, "cases": []} for entry in whole["entries"]]}
+    assert "Cases:" not in run("show", "phase-1", "--no-cases").stdout
+
+
+def test_book_without_cases_has_every_rule_and_no_case(tmp_path: Path) -> None:
+    run("book", "phase-1", "--no-cases", "--out", tmp_path / "one.html")
+    run("book", "--no-cases", "--out", tmp_path / "all")
+    page = (tmp_path / "one.html").read_text()
+    assert 'id="result-asb_reduced"' in page
+    assert '<table class="cases">' not in page
+    assert (tmp_path / "all" / "phase-1.html").read_text() == page
 
 
 def test_show_marks_the_figure_that_is_in_force_on_the_day_that_is_asked_for() -> None:
@@ -139,6 +163,20 @@ def test_test_passes_with_a_table_of_what_is_covered() -> None:
     assert {"item": "asb_reduced", "limits": 1, "limits_hit": 1}.items() <= next(
         row for row in rows if row["item"] == "asb_reduced"
     ).items()
+
+
+def test_test_of_an_overlay_looks_only_at_what_it_changes_and_what_its_cases_are_about(tmp_path: Path) -> None:
+    laid(tmp_path, ABSENCE)
+    case = "name: Not one, basis: b, facts: {children: []}, expected: not_applicable"
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "suspensions.yaml").write_text(
+        f"criterion: suspensions_below_three\ncases:\n  - {{{case}}}\n"
+    )
+    tested = run("test", f"phase-1+{tmp_path / 'plan.yaml'}", "--json")
+    rows = {row["item"]: row["cases"] for row in json.loads(tested.stdout)}
+    assert rows == {"suspensions_below_three": 1, "attendance_improved": 0}
+    assert "No case of attendance_improved meets a limit exactly: result_absence" in tested.stderr
+    assert "asb_reduced" not in tested.stderr
 
 
 @pytest.mark.parametrize(("figure", "case"), [("60%", "From 5 to 2 is 60% exactly"), ("15%", "57 of 380")])

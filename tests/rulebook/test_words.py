@@ -22,7 +22,7 @@ from pbr.rulebook.measures import (
 )
 from pbr.rulebook.model import AtLeast, CriterionRef, DatedValue, Parameter, When
 from pbr.rulebook.rules import Rules
-from pbr.values import Share, Verdict
+from pbr.values import REASONS, Share, Verdict
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +212,7 @@ SENTENCES: list[tuple[dict[str, object], dict[str, object], str]] = [
     ({"name": "needs_identified", "on": "engagement", "needs": "few"}, {"at_least": "one"},
      "one or more needs (debt or NEET) identified on or before the engagement date"),
     ({"name": "needs_identified", "on": "as_of", "needs": "alone"}, {"at_least": "one"},
-     "the need “NEET” was identified before the as-of date"),
+     "one or more needs (NEET) identified before the as-of date"),
     ({"name": "needs_identified", "on": "as_of", "needs": "alone"}, {"less_than": "one"},
      "no needs (NEET) identified before the as-of date"),
     ({"name": "needs_outstanding", "needs": "many"}, {"less_than": "one"},
@@ -299,14 +299,31 @@ def test_a_value_is_said_as_people_count_it(measure: MeasureNode, written: str, 
         ("months", 6, "6 months"),
         ("count", 3, "3"),
         ("codes", ("JSA",), "JSA"),
-        ("codes", ("not_on_roll", "registered"), "not on roll or registered"),
-        ("need", "local_discretion", "local discretion"),
+        ("codes", ("not_on_roll", "neet"), "not_on_roll, neet"),
+        ("need", "local_discretion", "local_discretion"),
     ],
 )
-def test_a_figure_is_said_with_its_unit(unit: str, value: object, said: str) -> None:
+def test_a_figure_has_its_unit_and_a_code_is_as_the_extracts_write_it(unit: str, value: object, said: str) -> None:
     dated = DatedValue.model_validate({"from": date(2012, 4, 1), "value": value, "citation": "c", "standing": "local"})
     parameter = Parameter.model_validate({"title": "t", "unit": unit, "values": (dated,)})
     assert words.figure(parameter, dated) == said
+
+
+def test_a_limit_that_is_a_list_of_codes_is_said_in_words(figures: Rules) -> None:
+    assert words.limit("few", figures) == "debt or NEET"
+    assert words.limit("single", figures) == "domestic abuse"
+
+
+def test_a_need_that_is_counted_is_not_said_as_one_that_is_true_or_false(figures: Rules) -> None:
+    counted, asked = (
+        words.expression(model.Test.model_validate({"measure": {**measure, "on": "engagement"}, **comparison}), figures)
+        for measure, comparison in (
+            ({"name": "needs_identified", "needs": "alone"}, {"at_least": "one"}),
+            ({"name": "need_identified", "need": "single"}, {"is": True}),
+        )
+    )
+    assert counted == "one or more needs (NEET) identified on or before the engagement date"
+    assert asked == "the need “domestic abuse” was identified on or before the engagement date"
 
 
 def test_a_verdict_says_why_nobody_knows() -> None:
@@ -316,3 +333,8 @@ def test_a_verdict_says_why_nobody_knows() -> None:
         "and a term of school age has no attendance record"
     )
     assert words.verdict("not_applicable", "no_subject") == "not applicable: there is nobody it could be about"
+    assert words.verdict("not_applicable", "condition_not_met") == "not applicable: what it depends on is not so"
+
+
+def test_every_reason_can_be_said() -> None:
+    assert all(words.verdict("unknown", code) != "unknown" for code in REASONS)
