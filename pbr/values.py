@@ -35,8 +35,9 @@ REASONS = (
     "missing_field",
     "no_subject",
     "no_baseline",
+    "condition_not_met",
 )
-"""Why a verdict is `unknown` (the first six) or `not_applicable` (the last two), in the order they are written."""
+"""Why a verdict is `unknown` (the first six) or `not_applicable` (the last three), in the order they are written."""
 
 
 @dataclass(frozen=True)

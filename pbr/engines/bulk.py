@@ -43,11 +43,14 @@ VERDICTS = {
     UNKNOWN: Verdict.UNKNOWN.value,
     MET: Verdict.MET.value,
 }
+REASON_BITS = pl.UInt16
 BIT = {code: 1 << place for place, code in enumerate(REASONS)}
 REASON_TEXT = {bits: ";".join(code for code, bit in BIT.items() if bits & bit) for bits in range(1 << len(REASONS))}
 BITS = {text: bits for bits, text in REASON_TEXT.items() if text}
 
 Quantifier = Every | Some
+Reading = tuple[pl.Expr, pl.Expr]
+"""A fact's value, and a share's denominator."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +90,28 @@ class Scope:
         key = self.rules.fact_key(measure)
         return self.supposed[key].of if key in self.supposed else pl.col(key).struct.field("of")
 
+    def least(self, measure: Measure) -> Reading:
+        """Value and denominator, or the least there can be where links leave that open; null where nothing is known."""
+        return self._end(measure, 0)
+
+    def most(self, measure: Measure) -> Reading:
+        return self._end(measure, 1)
+
+    def _end(self, measure: Measure, end: int) -> Reading:
+        key = self.rules.fact_key(measure)
+        if key in self.supposed or measure.unit in ("boolean", "words"):
+            return self.value(measure), self.of(measure)
+        bounds = pl.col(key).struct.field("bounds").list
+        if measure.unit != "share":
+            return pl.coalesce(self.value(measure), bounds.get(end, null_on_oob=True)), self.of(measure)
+        return (
+            pl.coalesce(self.value(measure), bounds.get(2 * end, null_on_oob=True)),
+            pl.coalesce(self.of(measure), bounds.get(2 * end + 1, null_on_oob=True)),
+        )
+
     def reason(self, measure: Measure) -> pl.Expr:
         code = pl.col(self.rules.fact_key(measure)).struct.field("reason")
-        return code.replace_strict(BITS, default=0, return_dtype=pl.UInt8)
+        return code.replace_strict(BITS, default=0, return_dtype=REASON_BITS)
 
 
 def decide(facts: Facts, rules: Rules) -> pl.DataFrame:
@@ -131,7 +153,7 @@ def _columns(name: str) -> Judged:
 def _with_columns(frame: pl.LazyFrame, name: str, judged: Judged) -> pl.LazyFrame:
     return frame.with_columns(
         judged.verdict.cast(pl.UInt8).alias(f"{name} verdict"),
-        judged.reasons.cast(pl.UInt8).alias(f"{name} reasons"),
+        judged.reasons.cast(REASON_BITS).alias(f"{name} reasons"),
         judged.unverified.alias(f"{name} unverified"),
     )
 
@@ -146,9 +168,9 @@ def judge(node: Expression, scope: Scope) -> Judged:
     rules = scope.rules
     match node:
         case Test():
-            value = scope.value(node.measure)
-            verdict = pl.when(value.is_null()).then(UNKNOWN).when(_passes(node, scope)).then(MET).otherwise(NOT_MET)
-            reasons = pl.when(value.is_null()).then(scope.reason(node.measure)).otherwise(0)
+            least, most = (_passes(node, end, rules) for end in (scope.least(node.measure), scope.most(node.measure)))
+            verdict = pl.when(least & most).then(MET).when(~least & ~most).then(NOT_MET).otherwise(UNKNOWN)
+            reasons = pl.when(verdict == UNKNOWN).then(scope.reason(node.measure)).otherwise(0)
             return Judged(verdict, reasons, pl.lit(rules.is_unverified(node)))
         case ReducedBy():
             return _reduced_by(node, scope)
@@ -161,7 +183,7 @@ def judge(node: Expression, scope: Scope) -> Judged:
         case When():
             condition, then = judge(node.when, scope), judge(node.then, scope)
             is_met = condition.verdict == MET
-            lapsed = pl.when(condition.verdict == NOT_MET).then(BIT["no_subject"]).otherwise(condition.reasons)
+            lapsed = pl.when(condition.verdict == NOT_MET).then(BIT["condition_not_met"]).otherwise(condition.reasons)
             return Judged(
                 pl.when(is_met)
                 .then(then.verdict)
@@ -177,19 +199,21 @@ def judge(node: Expression, scope: Scope) -> Judged:
             return scope.known[node.criterion]
 
 
-def _passes(node: Test, scope: Scope) -> pl.Expr:
+def _passes(node: Test, reading: Reading, rules: Rules) -> pl.Expr:
+    """Whether a value passes a test; null where there is none. The tests of numbers are monotone: two ends tell all."""
     comparator, limit = node.comparison
-    value, name = scope.value(node.measure), str(limit)
+    (value, of), name = reading, str(limit)
     if comparator == "is":
         return value == pl.lit(limit)
     if comparator == "is_one_of":
         fenced = pl.concat_str(pl.lit(";"), value, pl.lit(";"))
-        return pl.any_horizontal(fenced.str.contains(f";{code};", literal=True) for code in scope.rules.codes(name))
+        found = pl.any_horizontal(fenced.str.contains(f";{code};", literal=True) for code in rules.codes(name))
+        return pl.when(value.is_not_null()).then(found)
     if node.measure.unit == "share":
-        share = scope.rules.share(name)
-        left, right = value * share.denominator, scope.of(node.measure) * share.numerator
+        share = rules.share(name)
+        left, right = value * share.denominator, of * share.numerator
     else:
-        left, right = value, pl.lit(scope.rules.number(name))
+        left, right = value, pl.lit(rules.number(name))
     compare: dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
         "at_least": operator.ge,
         "more_than": operator.gt,
@@ -200,15 +224,33 @@ def _passes(node: Test, scope: Scope) -> pl.Expr:
 
 
 def _reduced_by(node: ReducedBy, scope: Scope) -> Judged:
-    before, after = scope.value(node.baseline), scope.value(node.measure)
+    """From b to c, each between its ends: met where even the fewest before and the most since are a fall by the share.
+
+    (b - c) / b >= n/d is c * d <= b * (d - n) where b > 0; and where b = 0 that says that c = 0.
+    """
+    (before, _), (most_before, _) = scope.least(node.baseline), scope.most(node.baseline)
+    (after, _), (most_after, _) = scope.least(node.measure), scope.most(node.measure)
     share: Share = scope.rules.share(node.reduced_by)
+    kept = share.denominator - share.numerator
     unread = before.is_null() | after.is_null()
-    nothing = (before == 0) & (after == 0)
-    enough = (before > 0) & ((before - after) * share.denominator >= before * share.numerator)
+    enough = (before > 0) & (most_after * share.denominator <= before * kept)
+    too_little = after * share.denominator > most_before * kept
+    nothing = (most_before == 0) & (most_after == 0)
+    verdict = (
+        pl.when(unread)
+        .then(UNKNOWN)
+        .when(enough)
+        .then(MET)
+        .when(too_little)
+        .then(NOT_MET)
+        .when(nothing)
+        .then(NOT_APPLICABLE)
+        .otherwise(UNKNOWN)
+    )
     reasons = scope.reason(node.measure) | scope.reason(node.baseline)
     return Judged(
-        pl.when(unread).then(UNKNOWN).when(nothing).then(NOT_APPLICABLE).when(enough).then(MET).otherwise(NOT_MET),
-        pl.when(unread).then(reasons).when(nothing).then(BIT["no_baseline"]).otherwise(0),
+        verdict,
+        pl.when(verdict == UNKNOWN).then(reasons).when(verdict == NOT_APPLICABLE).then(BIT["no_baseline"]).otherwise(0),
         pl.lit(scope.rules.is_unverified(node)),
     )
 
@@ -235,7 +277,10 @@ def _at_least(node: AtLeast, judged: list[Judged], rules: Rules) -> Judged:
 
     verdict = enough_of(needed, len(judged), count)
     found = _together(verdict, judged, deciding=MET)
-    return replace(found, unverified=found.unverified | rules.is_unverified(node))
+    # Too few can be met because of those that are not, or do not apply; what the others are is no matter.
+    fail = pl.any_horizontal(part.verdict.is_in([NOT_MET, NOT_APPLICABLE]) & part.unverified for part in judged)
+    unverified = pl.when(verdict == NOT_MET).then(fail).otherwise(found.unverified)
+    return replace(found, unverified=unverified | rules.is_unverified(node))
 
 
 def enough_of(needed: int, parts: int, count: Callable[[int], pl.Expr]) -> pl.Expr:
@@ -253,7 +298,7 @@ def enough_of(needed: int, parts: int, count: Callable[[int], pl.Expr]) -> pl.Ex
 
 def _together(verdict: pl.Expr, judged: list[Judged], deciding: int) -> Judged:
     """The reasons of the parts that share the verdict; a `deciding` verdict rests on those parts, any other on all."""
-    shared = [pl.when(part.verdict == verdict).then(part.reasons).otherwise(0).cast(pl.UInt8) for part in judged]
+    shared = [pl.when(part.verdict == verdict).then(part.reasons).otherwise(0).cast(REASON_BITS) for part in judged]
     decisive = pl.any_horizontal((part.verdict == deciding) & part.unverified for part in judged)
     anyway = pl.any_horizontal(part.unverified for part in judged)
     return Judged(verdict, reduce(operator.or_, shared), pl.when(verdict == deciding).then(decisive).otherwise(anyway))
@@ -275,7 +320,7 @@ def judge_members(facts: Facts, quantifiers: list[Quantifier], rules: Rules) -> 
         held = pl.col(rules.role(q).key)
         members = members.with_columns(
             pl.when(held).then(judged.verdict).cast(pl.UInt8).alias(f"q{n} verdict"),
-            pl.when(held).then(judged.reasons).cast(pl.UInt8).alias(f"q{n} reasons"),
+            pl.when(held).then(judged.reasons).cast(REASON_BITS).alias(f"q{n} reasons"),
             pl.when(held).then(judged.unverified).alias(f"q{n} unverified"),
         )
     judged_members = members.collect().lazy()

@@ -26,8 +26,8 @@ def decision_ids(facts: Facts, rules: Rules) -> pl.DataFrame:
 
     The id is the SHA-256 of the canonical form (`pbr.canonical`) of `{"as_of", "family", "members", "pack"}`: the
     pack's digest; the family's `engaged_on`, `family_id` and facts; and each member's `subject_id`, roles (true or
-    false) and facts. A fact is `{"of", "reason", "records", "value"}` under its key, null where a member holds none of
-    its roles. So the same evidence under the same rules has the same id on every machine.
+    false) and facts. A fact is `{"bounds", "of", "reason", "records", "value"}` under its key, null where a member
+    holds none of its roles. So the same evidence under the same rules has the same id on every machine.
     """
     of_family = {"family_id": pl.col("family_id"), "engaged_on": pl.col("engaged_on").cast(pl.String)}
     of_member = pl.struct(_by_name({"subject_id": pl.col("subject_id")} | _facts(facts.members)))
@@ -52,7 +52,9 @@ def _facts(frame: pl.DataFrame) -> dict[str, pl.Expr]:
     fields: dict[str, pl.Expr] = {}
     for name, kind in frame.schema.items():
         if isinstance(kind, pl.Struct):
-            inside = {inner: pl.col(name).struct.field(inner) for inner in ("of", "reason", "records", "value")}
+            inside = {
+                inner: pl.col(name).struct.field(inner) for inner in ("bounds", "of", "reason", "records", "value")
+            }
             fields[name] = pl.when(pl.col(name).is_not_null()).then(pl.struct(*_by_name(inside)))
         elif kind == pl.Boolean:
             fields[name] = pl.col(name)

@@ -32,19 +32,28 @@ from pbr.rulebook.model import (
     When,
 )
 from pbr.rulebook.rules import Rules, criterion_of, parts
-from pbr.values import REASONS, Verdict
+from pbr.values import REASONS, Share, Verdict
 
 MET, NOT_MET, UNKNOWN, NOT_APPLICABLE = Verdict.MET, Verdict.NOT_MET, Verdict.UNKNOWN, Verdict.NOT_APPLICABLE
 
 
 @dataclass(frozen=True)
 class Fact:
-    """A measure's value for one subject: `of` is a share's denominator; a null value has a reason."""
+    """A measure's value for one subject: `of` is a share's denominator; a null value has a reason.
+
+    `bounds`: the least and the most that it can be, where only possible links keep it from being known.
+    """
 
     value: int | bool | str | None
     of: int | None
     reason: str | None
     records: tuple[str, ...]
+    bounds: tuple[Fact, ...] = ()
+
+    @property
+    def ends(self) -> tuple[Fact, ...]:
+        """What it is, or the two ends of what it can be; nothing where it is not known at all."""
+        return self.bounds if self.value is None else (self,)
 
     def __str__(self) -> str:
         if self.value is None:
@@ -141,7 +150,14 @@ def read_families(facts: Facts, rules: Rules) -> Iterator[Family]:
 
 
 def _fact(cell: dict[str, Any]) -> Fact:
-    return Fact(cell["value"], cell["of"], cell["reason"], tuple(cell["records"] or ()))
+    match cell["bounds"]:
+        case [least, most]:
+            ends: tuple[Fact, ...] = (Fact(least, None, None, ()), Fact(most, None, None, ()))
+        case [least, of_least, most, of_most]:
+            ends = (Fact(least, of_least, None, ()), Fact(most, of_most, None, ()))
+        case _:
+            ends = ()
+    return Fact(cell["value"], cell["of"], cell["reason"], tuple(cell["records"] or ()), ends)
 
 
 # ----------------------------------------------------------------------------------------------------- expressions
@@ -169,7 +185,7 @@ def _meaning(node: Expression, family: Family, rules: Rules, member: Member | No
             condition = _judge(node.when, family, rules, member)
             if condition.verdict is not MET:
                 verdict = UNKNOWN if condition.verdict is UNKNOWN else NOT_APPLICABLE
-                reasons = frozenset({"no_subject"}) if condition.verdict is NOT_MET else condition.reasons
+                reasons = frozenset({"condition_not_met"}) if condition.verdict is NOT_MET else condition.reasons
                 return Judgement(node, verdict, reasons, condition.unverified, parts=(condition,))
             then = _judge(node.then, family, rules, member)
             unverified = condition.unverified or then.unverified
@@ -181,9 +197,10 @@ def _meaning(node: Expression, family: Family, rules: Rules, member: Member | No
 
 def _test(node: Test, fact: Fact, rules: Rules) -> Judgement:
     unverified = rules.is_unverified(node)
-    if fact.value is None:
+    passes = {_passes(node, end, rules) for end in fact.ends}
+    if len(passes) != 1:
         return Judgement(node, UNKNOWN, _because(fact), unverified, fact=fact)
-    return Judgement(node, MET if _passes(node, fact, rules) else NOT_MET, unverified=unverified, fact=fact)
+    return Judgement(node, MET if passes.pop() else NOT_MET, unverified=unverified, fact=fact)
 
 
 def _passes(node: Test, fact: Fact, rules: Rules) -> bool:
@@ -213,14 +230,27 @@ def _reduced_by(node: ReducedBy, current: Fact, baseline: Fact, rules: Rules) ->
     def verdict(of: Verdict, *reasons: str) -> Judgement:
         return Judgement(node, of, frozenset(reasons), unverified, fact=current, baseline=baseline)
 
-    before, after = baseline.value, current.value
-    if before is None or after is None:
+    found = {
+        _fallen(before, after, rules.share(node.reduced_by))
+        for before in _counts(baseline)
+        for after in _counts(current)
+    }
+    if len(found) != 1:
         return verdict(UNKNOWN, *_because(current), *_because(baseline))
-    assert isinstance(before, int) and isinstance(after, int)
+    only = found.pop()
+    return verdict(only, "no_baseline") if only is NOT_APPLICABLE else verdict(only)
+
+
+def _counts(fact: Fact) -> set[int]:
+    """The counts that tell of all that it can be: its ends and, where it can be none, the first that is some."""
+    ends = {int(end.value) for end in fact.ends if end.value is not None}
+    return ends | {1} if 0 in ends and len(ends) > 1 else ends
+
+
+def _fallen(before: int, after: int, share: Share) -> Verdict:
     if before == 0:
-        return verdict(NOT_APPLICABLE, "no_baseline") if after == 0 else verdict(NOT_MET)
-    share = rules.share(node.reduced_by)
-    return verdict(MET if (before - after) * share.denominator >= share.numerator * before else NOT_MET)
+        return NOT_APPLICABLE if after == 0 else NOT_MET
+    return MET if (before - after) * share.denominator >= share.numerator * before else NOT_MET
 
 
 def _because(fact: Fact) -> frozenset[str]:
@@ -245,8 +275,11 @@ def _combine(node: Expression, judged: list[Judgement], rules: Rules) -> Judgeme
         needed = rules.number(node.at_least)
         if len(of[MET]) >= needed:
             verdict, deciding = MET, of[MET]
+        elif len(of[MET]) + len(of[UNKNOWN]) < needed:
+            # Because of those that are not met, or do not apply; what the others are is no matter.
+            verdict, deciding = NOT_MET, of[NOT_MET] + of[NOT_APPLICABLE]
         else:
-            verdict = NOT_MET if len(of[MET]) + len(of[UNKNOWN]) < needed else UNKNOWN
+            verdict = UNKNOWN
     sharing = of[verdict] if verdict in (UNKNOWN, NOT_APPLICABLE) else []
     reasons = frozenset(code for j in sharing for code in j.reasons) or frozenset(() if judged else ("no_subject",))
     unverified = own or any(j.unverified for j in deciding)

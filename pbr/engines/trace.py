@@ -17,6 +17,7 @@ from pbr.engines.reference import Fact, Judgement, judge, read_families
 from pbr.errors import Fault, Faults
 from pbr.measures.facts import Facts
 from pbr.rulebook import words
+from pbr.rulebook.measures import Measure
 from pbr.rulebook.model import Criterion, CriterionRef, ReducedBy, Test
 from pbr.rulebook.rules import Rules, criterion_of
 from pbr.values import Verdict
@@ -127,9 +128,15 @@ def _found(judged: Judgement) -> str:
     if not isinstance(judged.node, Test | ReducedBy):
         return ""
     asked = judged.node.measure
-    value, before = (words.value(asked, str(fact or "")) for fact in (judged.fact, judged.baseline))
+    value, before = (_said(asked, fact) for fact in (judged.fact, judged.baseline))
     said = value or "not known"
     return f"{said}, before: {before}" if before else value
+
+
+def _said(asked: Measure, fact: Fact | None) -> str:
+    """A fact in words; where links leave it open, what it lies between."""
+    least, most = [words.value(asked, str(end)) for end in fact.bounds] if fact and fact.bounds else ("", "")
+    return f"{least} to {most}" if least else words.value(asked, str(fact or ""))
 
 
 _EVIDENCE = {

@@ -91,18 +91,18 @@ def case_facts(cases: list[Case], rules: Rules) -> Facts:
     return Facts.from_long(rules.on, pl.DataFrame(rows, schema=LONG, orient="row"), rules)
 
 
-Row = tuple[str, str, str, str | None, str | None, list[str]]
+Row = tuple[str, str, str, str | None, str | None, None, None, list[str]]
 
 
 def _fact_rows(family_id: str, case: Case, rules: Rules) -> Iterator[Row]:
-    yield family_id, "", ENGAGED, case.engaged_on.isoformat(), None, []
+    yield family_id, "", ENGAGED, case.engaged_on.isoformat(), None, None, None, []
     for key, measure in rules.family_measures.items():
         yield _fact_row(family_id, "", key, case.fact(key, measure))
     for position, member in enumerate(case.members):
         subject_id = f"{member.kind}-{position:03d}"
         held = {role for role in rules.roles if member.holds(role)}
         for role in held:
-            yield family_id, subject_id, role.key, "true", None, []
+            yield family_id, subject_id, role.key, "true", None, None, None, []
         for key, (measure, roles) in rules.member_measures.items():
             if held & set(roles):
                 yield _fact_row(family_id, subject_id, key, member.fact(key, measure))
@@ -110,7 +110,7 @@ def _fact_rows(family_id: str, case: Case, rules: Rules) -> Iterator[Row]:
 
 def _fact_row(family_id: str, subject_id: str, key: str, fact: CaseFact) -> Row:
     value = str(fact.value).lower() if isinstance(fact.value, bool) else str(fact.value)
-    return family_id, subject_id, key, None if fact.reason else value, fact.reason, []
+    return family_id, subject_id, key, None if fact.reason else value, fact.reason, None, None, []
 
 
 def _outcomes(cases: list[Case], engine: str, findings: pl.DataFrame) -> Iterator[Outcome]:

@@ -31,6 +31,7 @@ def measure(
     coverage = evidence.coverage.get("employment")
     one_day = pl.duration(days=1)
     spells = _spells(people, evidence, rules).collect().lazy()
+    in_doubt = evidence.records["employment"]["possible"].any()
     frame, facts = people.lazy(), {}
     for key, call in calls.items():
         if not isinstance(call, WeeksInWork | LongestRunInWork):
@@ -39,24 +40,26 @@ def measure(
             case OutOfWorkBenefit() | OnProvision() | InWork():
                 when = day(call.on, rules.on)
                 is_covered = covered(coverage, when, when + one_day)
-                value = pl.col(key).struct.field("count").fill_null(0) > 0
+                value, most = (pl.col(key).struct.field(name).fill_null(0) > 0 for name in ("count", "most"))
             case ProvisionStarts():
                 is_covered = covered(coverage, *window(call, rules))
-                value = pl.col(key).struct.field("count").fill_null(0)
+                value, most = (pl.col(key).struct.field(name).fill_null(0) for name in ("count", "most"))
             case WeeksInWork() | LongestRunInWork():
                 start, end = _work_window(call, rules)
                 is_covered = covered(coverage, start, end)
                 frame = frame.join(_worked(key, spells, start, end), on=ONE_ADULT, how="left")
-                longest = pl.col(key).struct.field("longest").fill_null(0)
-                days = pl.col(key).struct.field("days").fill_null(0)
-                value = longest if isinstance(call, LongestRunInWork) else days // 7
+                value = most = _days_or_weeks(call, key)
+                if in_doubt:
+                    surely = _worked(f"surely {key}", spells.filter(~pl.col("possible")), start, end)
+                    frame = frame.join(surely, on=ONE_ADULT, how="left")
+                    value = _days_or_weeks(call, f"surely {key}")
             case _:
                 raise TypeError(call.name)  # type: ignore[attr-defined]
         facts[key] = fact(
             call,
             value,
             is_covered=is_covered,
-            possible=pl.col(key).struct.field("possible").fill_null(False),
+            most=most,
             records=pl.col(key).struct.field("records"),
         )
     return frame.select(*ONE_ADULT, **facts).collect()
@@ -100,6 +103,12 @@ def _work_window(call: WeeksInWork | LongestRunInWork, rules: Rules) -> tuple[pl
     return pl.lit(weeks.start), pl.lit(weeks.end)
 
 
+def _days_or_weeks(call: WeeksInWork | LongestRunInWork, worked: str) -> pl.Expr:
+    if isinstance(call, LongestRunInWork):
+        return pl.col(worked).struct.field("longest").fill_null(0)
+    return pl.col(worked).struct.field("days").fill_null(0) // 7
+
+
 def _worked(key: str, spells: pl.LazyFrame, start: pl.Expr, end: pl.Expr) -> pl.LazyFrame:
     """Distinct days in work and the longest run of them inside `[start, end)`, one struct column by the key."""
     last = end - pl.duration(days=1)
@@ -124,7 +133,6 @@ def _worked(key: str, spells: pl.LazyFrame, start: pl.Expr, end: pl.Expr) -> pl.
         pl.struct(
             "days",
             "longest",
-            pl.col("spells").struct.field("possible"),
             pl.col("spells").struct.field("records"),
         ).alias(key),
     )

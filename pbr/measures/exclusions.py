@@ -52,7 +52,7 @@ def measure(
             call,
             pl.col(key).struct.field("count").fill_null(0),
             is_covered=pl.col("covered").fill_null(True),
-            possible=pl.col(key).struct.field("possible").fill_null(False),
+            most=pl.col(key).struct.field("most").fill_null(0),
             also_null={"no_record": pl.col("start").is_null()},
             records=pl.col(key).struct.field("records"),
         )

@@ -7,6 +7,7 @@ bundle carries, and back.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -32,10 +33,18 @@ VALUE_TYPES: dict[str, pl.DataType] = {
 def fact_type(unit: str) -> pl.Struct:
     """A fact's column: `value`; `of`, a share's denominator; `reason`, why the value is null; `records`, sorted ids.
 
-    A reason is one code of `REASONS`, or several in their order, joined with `;`.
+    A reason is one code of `REASONS`, or several in their order, joined with `;`. Where `unresolved_link` is all that
+    keeps a number from being known, `bounds` has the least and the most that it can be, however the possible links are
+    resolved: `[least, most]`, of a share `[least, of, most, of]`.
     """
     return pl.Struct(
-        {"value": VALUE_TYPES[unit], "of": pl.Int64(), "reason": pl.String(), "records": pl.List(pl.String())}
+        {
+            "value": VALUE_TYPES[unit],
+            "of": pl.Int64(),
+            "reason": pl.String(),
+            "bounds": pl.List(pl.Int64()),
+            "records": pl.List(pl.String()),
+        }
     )
 
 
@@ -46,11 +55,14 @@ LONG = pl.Schema(
         "fact": pl.String(),
         "value": pl.String(),
         "reason": pl.String(),
+        "least": pl.String(),
+        "most": pl.String(),
         "records": pl.List(pl.String()),
     }
 )
-"""The table a bundle carries, one row a fact: `value` is exact text (`57/380`, `3`, `true`), null for a `reason`; the
-subject is empty for the family. `engaged_on` and the roles of members are rows like any other."""
+"""The table a bundle carries, one row a fact: `value` is exact text (`57/380`, `3`, `true`), null for a `reason`, then
+with its bounds (`least`, `most`) where they are known; the subject is empty for the family. `engaged_on` and the roles
+of members are rows like any other."""
 
 ENGAGED = "engaged_on"
 
@@ -77,13 +89,16 @@ class Facts:
     def to_long(self) -> pl.DataFrame:
         """The facts as one table (`LONG`), sorted by family, subject and fact."""
         no_records = pl.lit([], dtype=pl.List(pl.String))
+        no_text = pl.lit(None, pl.String)
         rows = [
             self.families.lazy().select(
                 "family_id",
                 subject_id=pl.lit(""),
                 fact=pl.lit(ENGAGED),
                 value=pl.col(ENGAGED).cast(pl.String),
-                reason=pl.lit(None, pl.String),
+                reason=no_text,
+                least=no_text,
+                most=no_text,
                 records=no_records,
             )
         ]
@@ -91,11 +106,13 @@ class Facts:
             for name, kind in frame.schema.items():
                 if kind == pl.Boolean:
                     held = frame.lazy().filter(pl.col(name))
-                    value, reason, records = pl.lit("true"), pl.lit(None, pl.String), no_records
+                    value, reason, records = pl.lit("true"), no_text, no_records
+                    least = most = no_text
                 elif isinstance(kind, pl.Struct):
                     held = frame.lazy().filter(pl.col(name).is_not_null())
                     field = pl.col(name).struct.field
                     value, reason, records = _text(name), field("reason"), field("records")
+                    least, most = _bound(name, 0), _bound(name, 1)
                 else:
                     continue
                 rows.append(
@@ -105,6 +122,8 @@ class Facts:
                         fact=pl.lit(name),
                         value=value,
                         reason=reason,
+                        least=least,
+                        most=most,
                         records=records,
                     )
                 )
@@ -141,6 +160,15 @@ def _text(key: str) -> pl.Expr:
     return pl.when(of.is_null()).then(value).otherwise(pl.concat_str(value, pl.lit("/"), of))
 
 
+def _bound(key: str, place: int) -> pl.Expr:
+    """The first or the second of a fact's two bounds, as text."""
+    bounds = pl.col(key).struct.field("bounds")
+    is_share = bounds.list.len() == 4
+    number = bounds.list.get(pl.when(is_share).then(2 * place).otherwise(place), null_on_oob=True).cast(pl.String)
+    of = bounds.list.get(2 * place + 1, null_on_oob=True).cast(pl.String)
+    return pl.when(is_share).then(pl.concat_str(number, pl.lit("/"), of)).otherwise(number)
+
+
 def _column(rows: pl.LazyFrame, key: str, unit: str) -> pl.LazyFrame:
     """One fact's rows as a struct column."""
     value, of = pl.col("value"), pl.lit(None, pl.Int64)
@@ -148,14 +176,19 @@ def _column(rows: pl.LazyFrame, key: str, unit: str) -> pl.LazyFrame:
     if unit == "share":
         of = value.str.split("/").list.get(1, null_on_oob=True).cast(pl.Int64, strict=False)
         value = value.str.split("/").list.get(0)
+    bounds = [part.str.split("/") for part in (pl.col("least"), pl.col("most"))]
+    bounded = pl.when(pl.col("least").is_not_null()).then(pl.concat_list(bounds).list.eval(_number))
     typed = value == "true" if kind == pl.Boolean() else value.cast(kind, strict=False)
     return rows.filter(pl.col("fact") == key).select(
         "family_id",
         "subject_id",
-        pl.struct(value=typed, of=of, reason="reason", records="records").cast(fact_type(unit)).alias(key),
+        pl.struct(value=typed, of=of, reason="reason", bounds=bounded, records="records")
+        .cast(fact_type(unit))
+        .alias(key),
     )
 
 
+_number = pl.element().cast(pl.Int64, strict=False)
 _WRITTEN = {"share": r"^\d{1,15}/[1-9]\d{0,14}$", "boolean": "^(true|false)$", "words": "^.+$"}
 _REASONS = "^" + "".join(f"(?:{code};?)?" for code in REASONS) + "$"
 _WHOLE_NUMBER = r"^\d{1,15}$"
@@ -176,6 +209,7 @@ def _unreadable(long: pl.DataFrame, rules: Rules) -> list[Fault]:
         | pl.any_horizontal(
             (pl.col("fact") == key) & ~pl.col("value").str.contains(pattern) for key, pattern in patterns.items()
         ).fill_null(False)
+        | _misfit_bounds(units)
         | ((pl.col("fact") == ENGAGED) & pl.col("value").str.to_date("%Y-%m-%d", strict=False).is_null())
         | pl.struct("family_id", "subject_id", "fact").is_duplicated()
     )
@@ -198,6 +232,26 @@ def _unreadable(long: pl.DataFrame, rules: Rules) -> list[Fault]:
         needed = {key for key, (_, roles) in rules.member_measures.items() if held & set(roles)}
         faults += [_missing(family_id, subject_id, key) for key in sorted(needed - set(facts))]
     return faults
+
+
+def _misfit_bounds(units: Mapping[str, str]) -> pl.Expr:
+    """Whether a fact has bounds that it cannot have: only one, of what is known otherwise, or in the wrong order."""
+    least, most = pl.col("least"), pl.col("most")
+    numbers = {key: unit for key, unit in units.items() if unit not in ("boolean", "words")}
+    shaped = pl.lit(False)
+    for key, unit in numbers.items():
+        pattern = _WRITTEN.get(unit, _WHOLE_NUMBER)
+        shaped |= (pl.col("fact") == key) & least.str.contains(pattern) & most.str.contains(pattern)
+    parts = {name: pl.col(name).str.split("/") for name in ("least", "most")}
+    number = {name: part.list.get(0).cast(pl.Int128, strict=False) for name, part in parts.items()}
+    of = {
+        name: part.list.get(1, null_on_oob=True).cast(pl.Int128, strict=False).fill_null(1)
+        for name, part in parts.items()
+    }
+    in_order = (number["least"] * of["most"] <= number["most"] * of["least"]).fill_null(False)
+    has_bounds = least.is_not_null() | most.is_not_null()
+    fits = least.is_not_null() & most.is_not_null() & (pl.col("reason") == "unresolved_link") & shaped & in_order
+    return has_bounds & ~fits.fill_null(False)
 
 
 def _families_without_any(long: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:

@@ -30,7 +30,7 @@ def measure(
             call,
             pl.col(key).struct.field("count").fill_null(0),
             is_covered=covered(coverage, *window(call, rules)),
-            possible=pl.col(key).struct.field("possible").fill_null(False),
+            most=pl.col(key).struct.field("most").fill_null(0),
             records=pl.col(key).struct.field("records"),
         )
         for key, call in calls.items()

@@ -65,10 +65,12 @@ def _fact(key: str, call: MeasureNode, coverage: dict[str, Coverage], rules: Rul
             is_covered = covered(coverage.get("needs"), when, when + one_day)
             return fact(call, value, is_covered=is_covered, records=records)
         case NeedsOutstanding():
-            when = day("day_before_as_of", rules.on)
-            both = [covered(coverage.get(table), when, when + one_day) for table in ("needs", "outcomes")]
+            last, then = day("day_before_as_of", rules.on), pl.lit(rules.on)
+            # What would undo an answer, or give one, is seen from the first day that matters on.
+            since = pl.coalesce(found("first"), last)
+            seen = [covered(coverage.get("needs"), last, then), covered(coverage.get("outcomes"), since, then)]
             value = found("count").fill_null(0)
-            return fact(call, value, is_covered=pl.all_horizontal(both), records=records)
+            return fact(call, value, is_covered=pl.all_horizontal(seen), records=records)
         case DaysSince(field="outcome_observed_on"):
             return _since(call, (pl.lit(rules.on) - found("last")).dt.total_days(), records)
         case DaysSince():
@@ -122,9 +124,14 @@ def _needs(families: pl.DataFrame, evidence: Evidence, rules: Rules) -> pl.LazyF
     """Every need identified before the as-of date, and whether it is one of a non-resident adult's (`theirs`)."""
     engaged = families.lazy().select("family_id", "engaged_on")
     needs = _rows(evidence, "needs", "identified_on", rules).join(engaged, on="family_id")
+    of_person = needs.join(
+        evidence.members.lazy().with_columns(person=squeezed("person_id")), on=["family_id", "person"]
+    )
+    holds = is_member_on(pl.col("identified_on"))
+    # Who was no member yet, or any more, lives where any of their rows says.
     theirs = (
-        needs.join(evidence.members.lazy().with_columns(person=squeezed("person_id")), on=["family_id", "person"])
-        .filter(is_member_on(pl.col("identified_on")) & is_non_resident_adult())
+        of_person.filter(holds | ~holds.any().over("record_id"))
+        .filter(is_non_resident_adult())
         .select("record_id", theirs=pl.lit(True))
         .unique()
     )
@@ -165,15 +172,15 @@ def _outstanding(calls: dict[str, Any], needs: pl.LazyFrame, outcomes: pl.LazyFr
     by_need = (
         _instances(needs.join(asked, on="need", how="semi"), outcomes.join(asked, on="need", how="semi"))
         .group_by(ONE_NEED)
-        .agg(pl.col("outstanding").any(), record_id=pl.col("records").explode().unique())
+        .agg(pl.col("outstanding").any(), pl.col("since").min(), record_id=pl.col("records").explode().unique())
     )
     counted = pl.when("outstanding").then("need")
     rows = by_need.explode("record_id").join(asked, on="need")
-    return rows.select("family_id", "key", "record_id", counted=counted, dated=pl.lit(None, pl.Date))
+    return rows.select("family_id", "key", "record_id", counted=counted, dated="since")
 
 
 def _beside(families: pl.DataFrame, cited: pl.LazyFrame, keys: list[str]) -> pl.DataFrame:
-    """The families, with a struct column a key: `count` of different needs, `last` day, and `records`, sorted.
+    """The families, with a struct column a key: `count` of different needs, `first` and `last` day, sorted `records`.
 
     `cited`: `family_id`, `key`, the `record_id` that it rests on, the need that is `counted` (null where the record
     takes one away), and the day it is `dated`. A family without any has null.
@@ -183,6 +190,7 @@ def _beside(families: pl.DataFrame, cited: pl.LazyFrame, keys: list[str]) -> pl.
         .group_by("family_id", "key")
         .agg(
             count=pl.col("counted").drop_nulls().n_unique().cast(pl.Int64),
+            first=pl.col("dated").min(),
             last=pl.col("dated").max(),
             records=pl.col("record_id"),
         )
@@ -192,12 +200,15 @@ def _beside(families: pl.DataFrame, cited: pl.LazyFrame, keys: list[str]) -> pl.
     # Lists are slow to pivot and the places where they stand are quick.
     places = found.lazy().pivot(on="key", on_columns=keys, index="family_id", values="place").collect()
     frame = families.join(places, on="family_id", how="left", maintain_order="left")
-    values = found.select(pl.struct("count", "last", "records")).to_series()
+    values = found.select(pl.struct("count", "first", "last", "records")).to_series()
     return frame.with_columns(values.gather(frame[key]).alias(key) for key in keys)
 
 
 def _instances(needs: pl.LazyFrame, outcomes: pl.LazyFrame) -> pl.LazyFrame:
-    """Needs of one person or of nobody in particular: whether each is `outstanding`, and the `records` that say so."""
+    """Needs of one person or of nobody in particular: whether each is `outstanding`, and the `records` that say so.
+
+    `since`: the day from which outcomes matter to it, that of the answer that stands or of the last identification.
+    """
     instances = needs.group_by(ONE_INSTANCE).agg(last_identified=pl.col("identified_on").max(), own=pl.col("record_id"))
     is_nobodys = pl.col("person") == NOBODY
     # Whose word counts: the person's own; of a need of nobody in particular, that of all who have an outcome of it.
@@ -218,10 +229,14 @@ def _instances(needs: pl.LazyFrame, outcomes: pl.LazyFrame) -> pl.LazyFrame:
         # Of an achievement and a relapse on one day, the relapse holds.
         .with_columns(stands=(pl.col("achieved") > pl.col("relapsed")).fill_null(pl.col("relapsed").is_null()))
     )
-    answers = by_voice.group_by(ONE_INSTANCE).agg(answered=pl.col("stands").all(), heard=pl.col("heard").explode())
+    answers = by_voice.group_by(ONE_INSTANCE).agg(
+        answered=pl.col("stands").all(), answered_on=pl.col("achieved").min(), heard=pl.col("heard").explode()
+    )
     nothing = pl.lit([], dtype=pl.List(pl.String))
+    answered = pl.col("answered").fill_null(False)
     return instances.join(answers, on=ONE_INSTANCE, how="left").select(
         *ONE_INSTANCE,
-        outstanding=~pl.col("answered").fill_null(False),
+        outstanding=~answered,
+        since=pl.when(answered).then("answered_on").otherwise("last_identified"),
         records=pl.concat_list("own", pl.col("heard").fill_null(nothing)),
     )

@@ -76,36 +76,47 @@ def with_doubts(subjects: pl.DataFrame, doubts: pl.DataFrame, on: str) -> pl.Dat
 
 
 def tally(events: pl.LazyFrame, by: list[str], key: str) -> pl.LazyFrame:
-    """Events by subject, one struct column: how many (`count`), whether any is only `possible`, and their `records`.
+    """Events by subject, one struct column: how many are surely theirs (`count`), how many at `most`, the `records`.
 
     `events` are sorted by record id, so that the records are; one that may be about two members is cited once.
     """
     counted = events.group_by(by).agg(
-        count=pl.len().cast(pl.Int64),
-        possible=pl.col("possible").any(),
+        count=(~pl.col("possible")).sum().cast(pl.Int64),
+        most=pl.col("record_id").n_unique().cast(pl.Int64),
         records=pl.col("record_id").unique(maintain_order=True),
     )
-    return counted.select(*by, pl.struct("count", "possible", "records").alias(key))
+    return counted.select(*by, pl.struct("count", "most", "records").alias(key))
+
+
+Ratio = tuple[pl.Expr, pl.Expr]
 
 
 def fact(
     measure: MeasureNode,
     value: pl.Expr,
     *,
-    is_covered: pl.Expr | None = None,
-    possible: pl.Expr | None = None,
-    also_null: Mapping[str, pl.Expr] | None = None,
     of: pl.Expr | None = None,
+    most: pl.Expr | None = None,
+    bounds: tuple[Ratio, Ratio] | None = None,
+    unsettled: pl.Expr | None = None,
+    is_covered: pl.Expr | None = None,
+    also_null: Mapping[str, pl.Expr] | None = None,
     records: pl.Expr | None = None,
 ) -> pl.Expr:
     """A fact's struct (`facts.fact_type`): null, with every reason that holds, where any does.
 
-    Whether a link is only possible is not asked of a window that is not covered, for then it is not read.
+    `value` (and `of`) count what is surely the subject's; `most` counts what is possibly theirs as well, and where the
+    two differ the fact is unresolved between them. A share is unresolved between its two `bounds` where they differ.
+    `unsettled`: whether a possible link leaves no bounds either. None of it is asked of a window that is not covered,
+    for then it is not read.
     """
     uncovered = ~is_covered if is_covered is not None else pl.lit(False)
+    unresolved, bounded = _unresolved(measure, value, most, bounds)
+    if unsettled is not None:
+        unresolved |= unsettled
     tests = {
         "not_covered": uncovered,
-        "unresolved_link": ~uncovered & (possible if possible is not None else pl.lit(False)),
+        "unresolved_link": ~uncovered & unresolved,
         "quarantined": doubted(measure),
         **(also_null or {}),
     }
@@ -114,9 +125,24 @@ def fact(
     known = reason.is_null()
     unread = uncovered | tests["quarantined"]
     none = pl.lit([], dtype=pl.List(pl.String))
+    no_bounds = pl.lit(None, dtype=pl.List(pl.Int64))
+    within = (reason == "unresolved_link") & ~(unsettled if unsettled is not None else pl.lit(False))
     return pl.struct(
         value=pl.when(known).then(value),
         of=pl.when(known).then(of if of is not None else pl.lit(None, pl.Int64)),
         reason=reason,
+        bounds=no_bounds if bounded is None else pl.when(within).then(bounded).otherwise(no_bounds),
         records=pl.when(unread).then(none).otherwise(records.fill_null(none)) if records is not None else none,
     ).cast(fact_type(measure.unit))
+
+
+def _unresolved(
+    measure: MeasureNode, value: pl.Expr, most: pl.Expr | None, bounds: tuple[Ratio, Ratio] | None
+) -> tuple[pl.Expr, pl.Expr | None]:
+    """Whether possible links leave a fact open, and its bounds as a list, where its unit is a number."""
+    if bounds is not None:
+        (least, of_least), (largest, of_largest) = bounds
+        return least * of_largest != largest * of_least, pl.concat_list(least, of_least, largest, of_largest)
+    if most is None:
+        return pl.lit(False), None
+    return value != most, None if measure.unit == "boolean" else pl.concat_list(value, most)

@@ -28,9 +28,9 @@ def measure(calls: dict[str, OpenSocialCare], people: pl.DataFrame, evidence: Ev
         frame = frame.join(found, on=["family_id", "subject_id"], how="left")
         facts[key] = fact(
             call,
-            pl.col(key).is_not_null(),
+            pl.col(key).struct.field("count").fill_null(0) > 0,
+            most=pl.col(key).struct.field("most").fill_null(0) > 0,
             is_covered=covered(evidence.coverage.get("social_care"), when, when + pl.duration(days=1)),
-            possible=pl.col(key).struct.field("possible").fill_null(False),
             records=pl.col(key).struct.field("records"),
         )
     return frame.select("family_id", "subject_id", **facts).collect()

@@ -70,7 +70,7 @@ from pbr.rulebook.rules import Role, Rules, criterion_of, parts
 from pbr.values import REASONS, Share, Verdict, add_months
 
 ANCHORS = ("engagement", "as_of")
-_UNKNOWN_REASONS = REASONS[:-2]
+_UNKNOWN_REASONS = REASONS[:6]
 
 
 @dataclass(frozen=True)

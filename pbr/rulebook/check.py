@@ -308,6 +308,9 @@ class _Checks:
     def reference(self, node: CriterionRef, scope: _Scope, path: Path) -> None:
         declared = self.draft.declared
         name = node.criterion
+        if node.leaving_out is not None and scope.quantifier is not None:
+            what = f"'{name}' is read again without some members, inside an `every` or `some`"
+            self.fault("E222", (*path[:-1], "leaving_out"), what, "Ask about the family outside of it.")
         readable = {"eligibility": ("eligibility",), "results": ("eligibility", "results"), "routes": ("results",)}.get(
             scope.section, ("eligibility", "results")
         )

@@ -126,9 +126,9 @@ class AtLeast(Node):
 
 
 class When(Node):
-    """`then`, where `when` is met; not applicable where it is not met; unknown, for its reasons, where it is unknown.
+    """`then`, where `when` is met; unknown, for its reasons, where that is unknown.
 
-    Where `when` is not applicable, so is the whole.
+    Where it is not met, not applicable (`condition_not_met`). Where `when` is not applicable, so is the whole.
     """
 
     when: Expression

@@ -97,22 +97,24 @@ class Rules:
         self.pack = self._as_read(engaged)
 
     def _as_read(self, engaged: date | None) -> Pack:
-        """The pack with what it leaves out written out, and with a name for each figure of the engagement date."""
-        pack = _rewritten(self.written, lambda test, _: _written_out(test, None, self.written))
-        if engaged is None:
-            return pack
-        then = {name: value_on(pack, name, engaged) or pack.parameters[name].values[0] for name in self.values}
-        names = {name: f"{name}@engagement" for name in then if then[name] != self.values[name]}
-        if not names:
-            return pack
-        self.values |= {alias: then[name] for name, alias in names.items()}
+        """The pack with a name for each figure of the engagement date, and with what it leaves out written out."""
+        pack = self.written
+        of_then = {} if engaged is None else {name: self._as_of_engagement(name, engaged) for name in self.values}
+        names = {name: f"{name}@engagement" for name in of_then if of_then[name] != self.values[name]}
+        if names:
+            self.values |= {alias: of_then[name] for name, alias in names.items()}
 
-        def name_of(name: str) -> str:
-            return names.get(name, name)
+            def name_of(name: str) -> str:
+                return names.get(name, name)
 
-        pack = _rewritten(pack, lambda test, section: _at_engagement(test, section == "eligibility", name_of))
-        aliases = {alias: pack.parameters[name] for name, alias in names.items()}
-        return pack.model_copy(update={"parameters": {**pack.parameters, **aliases}})
+            pack = _rewritten(pack, lambda test, section: _at_engagement(test, section == "eligibility", name_of))
+            aliases = {alias: pack.parameters[name] for name, alias in names.items()}
+            pack = pack.model_copy(update={"parameters": {**pack.parameters, **aliases}})
+        # After the figures: a criterion that is written out elsewhere keeps those of its own place.
+        return _rewritten(pack, lambda test, _: _written_out(test, None, pack))
+
+    def _as_of_engagement(self, name: str, engaged: date) -> DatedValue:
+        return value_on(self.written, name, engaged) or self.written.parameters[name].values[0]
 
     def number(self, name: str) -> int:
         """A parameter that is a whole number."""

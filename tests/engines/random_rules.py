@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from fractions import Fraction
 from typing import Any
 
 import polars as pl
@@ -250,10 +251,25 @@ REASON = st.sampled_from(["not_covered", "no_record", "quarantined", "not_covere
 
 @st.composite
 def cells(draw: st.DrawFn, measure: Measure) -> dict[str, Any]:
-    if draw(st.integers(0, 5)) == 0:
-        return {"value": None, "of": None, "reason": draw(REASON), "records": []}
+    nothing: dict[str, Any] = {"value": None, "of": None, "reason": None, "bounds": None, "records": ["r1"]}
+    match draw(st.integers(0, 8)):
+        case 0:
+            return nothing | {"reason": draw(REASON)}
+        case 1 | 2:
+            return nothing | {"reason": "unresolved_link", "bounds": draw(bounds(measure))}
     value, of = draw(SHARES) if measure.unit == "share" else (draw(VALUES[measure.unit]), None)
-    return {"value": value, "of": of, "reason": None, "records": ["r1"]}
+    return nothing | {"value": value, "of": of}
+
+
+@st.composite
+def bounds(draw: st.DrawFn, measure: Measure) -> list[int] | None:
+    """Between what possible links leave a number; words and what is true or false have no between."""
+    if measure.unit in ("boolean", "words"):
+        return None
+    if measure.unit == "share":
+        ends = sorted((draw(SHARES), draw(SHARES)), key=lambda share: Fraction(*share))
+        return [number for end in ends for number in end]
+    return sorted((draw(VALUES[measure.unit]), draw(VALUES[measure.unit])))
 
 
 @st.composite

@@ -129,6 +129,14 @@ def test_where_an_adult_lived_goes_by_the_day_the_need_was_identified(when: date
     assert fact(told, "needs_identified", **asked)["value"] == count
 
 
+@pytest.mark.parametrize(("when", "count"), [(date(2013, 8, 31), 0), (date(2013, 9, 1), 0), (date(2013, 9, 30), 0)])
+def test_an_adult_who_joined_after_the_need_was_identified_lives_where_their_own_row_says(
+    when: date, count: int
+) -> None:
+    father = FATHER | {"joined_on": date(2013, 9, 1)}
+    assert left_out(need(on=when, person_id="P2"), of=father)["value"] == count
+
+
 def test_a_non_resident_of_another_family_is_no_member_of_this_one() -> None:
     assert left_out(need(on=ENGAGED, person_id="P2"), of=FATHER | {"family_id": "F2"})["value"] == 1
 
@@ -278,7 +286,6 @@ def test_the_records_are_the_needs_and_the_outcomes_that_were_heard() -> None:
     assert (cell["value"], cell["records"]) == (1, ["n1", "n2", "o1", "o6"])
 
 
-@pytest.mark.parametrize("table", ["needs", "outcomes"])
 @pytest.mark.parametrize(
     ("covers", "known"),
     [
@@ -288,11 +295,50 @@ def test_the_records_are_the_needs_and_the_outcomes_that_were_heard() -> None:
         (None, False),
     ],
 )
-def test_both_tables_cover_the_day_before_the_as_of_date(
-    table: str, covers: tuple[date, date] | None, known: bool
-) -> None:
-    cell = outstanding([need()], [], covers={table: covers})
+def test_needs_cover_the_day_before_the_as_of_date(covers: tuple[date, date] | None, known: bool) -> None:
+    cell = outstanding([need()], [], covers={"needs": covers})
     assert (cell["value"], cell["reason"]) == ((1, None) if known else (None, "not_covered"))
+
+
+@pytest.mark.parametrize(
+    ("covers", "known"),
+    [
+        ((IDENTIFIED, AS_OF - DAY), True),
+        ((IDENTIFIED + DAY, AS_OF - DAY), False),
+        ((IDENTIFIED, AS_OF - 2 * DAY), False),
+        (None, False),
+    ],
+)
+def test_a_need_without_an_answer_is_known_where_outcomes_cover_all_days_since_it_was_last_identified(
+    covers: tuple[date, date] | None, known: bool
+) -> None:
+    needs = [need(on=IDENTIFIED - 90 * DAY), need(on=IDENTIFIED)]
+    cell = outstanding(needs, [], covers={"outcomes": covers})
+    assert (cell["value"], cell["reason"]) == ((1, None) if known else (None, "not_covered"))
+
+
+ACHIEVED = IDENTIFIED + 60 * DAY
+
+
+@pytest.mark.parametrize(
+    ("covers", "known"),
+    [
+        ((ACHIEVED, AS_OF - DAY), True),
+        ((ACHIEVED + DAY, AS_OF - DAY), False),
+        ((ACHIEVED, AS_OF - 2 * DAY), False),
+    ],
+)
+def test_an_answer_holds_where_outcomes_cover_all_days_on_which_it_could_have_been_undone(
+    covers: tuple[date, date], known: bool
+) -> None:
+    cell = outstanding([need()], [outcome("achieved", ACHIEVED)], covers={"outcomes": covers})
+    assert (cell["value"], cell["reason"]) == ((0, None) if known else (None, "not_covered"))
+
+
+def test_of_several_needs_the_one_that_reaches_furthest_back_says_what_must_be_covered() -> None:
+    needs = [need("neet"), need("debt", ACHIEVED)]
+    cell = outstanding(needs, [], covers={"outcomes": (ACHIEVED, AS_OF - DAY)})
+    assert cell["reason"] == "not_covered"
 
 
 @pytest.mark.parametrize("table", ["needs", "outcomes"])

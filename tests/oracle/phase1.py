@@ -14,7 +14,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 
 from dateutil.easter import easter
@@ -429,19 +431,15 @@ class Workspace:
         covered_from, covered_until = self.covers[source]
         return covered_from <= first and until - DAY <= covered_until
 
-    def why_null(
-        self, source: str, people: Iterable[str], windows: Iterable[tuple[date, date]], possible: bool
-    ) -> set[str]:
-        """Why nothing may be said of these people's rows of this source over these windows.
+    def why_null(self, source: str, people: Iterable[str], windows: Iterable[tuple[date, date]]) -> set[str]:
+        """Why nothing may be said of these people's rows of this source over these windows, links apart.
 
-        A row in quarantine spoils its whole source, for nobody knows what it says. A possible link spoils the measures
-        that would read its row; a window that is not covered is not read.
+        A row in quarantine spoils its whole source, for nobody knows what it says; a window that is not covered is not
+        read.
         """
         reasons = set()
         if not all(self.covered(source, first, until) for first, until in windows):
             reasons.add("not_covered")
-        elif possible:
-            reasons.add("unresolved_link")
         if self.quarantined[source] & set(people):
             reasons.add("quarantined")
         return reasons
@@ -458,20 +456,45 @@ def same_id_different_content(rows: list[Row]) -> set[str]:
 
 @dataclass(frozen=True)
 class Fact:
-    """A value, or the reasons why there is none."""
+    """A value, or the reasons why there is none.
+
+    Where possible links are the only reason, and it can be told, `could_be` is all that it may be.
+    """
 
     value: object = None
     reasons: frozenset[str] = frozenset()
+    could_be: tuple[object, ...] = ()
 
     @property
     def known(self) -> bool:
         return not self.reasons
+
+    @property
+    def all_values(self) -> tuple[object, ...]:
+        return (self.value,) if self.known else self.could_be if self.reasons == {"unresolved_link"} else ()
 
 
 def fact(value: object, reasons: Iterable[str] = ()) -> Fact:
     """The value, unless there are reasons against it: every one of them is kept."""
     reasons = frozenset(reasons)
     return Fact(None, reasons) if reasons else Fact(value)
+
+
+def linked_fact(could_be: list[object], reasons: Iterable[str], *, is_read: bool = True) -> Fact:
+    """A fact of which `could_be` lists every value, the first that of the sure rows alone, as its links are resolved.
+
+    Unresolved where they differ; what is not read for want of coverage has no links to resolve.
+    """
+    different = [v for i, v in enumerate(could_be) if v not in could_be[:i]] if is_read else could_be[:1]
+    reasons = set(reasons) | ({"unresolved_link"} if len(different) > 1 else set())
+    return Fact(None, frozenset(reasons), tuple(different)) if reasons else Fact(different[0])
+
+
+def resolutions(sure: list[Row], perhaps: list[Row]) -> list[list[Row]]:
+    """The rows that may be somebody's: the sure ones with none, some or all of those that are possibly theirs."""
+    assert len(perhaps) <= 10, "too many to try one by one"
+    chosen = [list(some) for n in range(len(perhaps) + 1) for some in combinations(perhaps, n)]
+    return [sure + some for some in chosen]
 
 
 Record = tuple[int, int, str]  # unauthorised and possible sessions, enrolment
@@ -508,24 +531,40 @@ def attendance_of(w: Workspace, child: str, terms: list[Term]) -> tuple[list[lis
         found.append(rows or marks_summed(w, w.records, child, term))
         if not found[-1]:
             reasons.add("no_record")
-        if termly_rows(w.possible, child, term) or (not rows and marks_summed(w, w.possible, child, term)):
-            reasons.add("unresolved_link")
     if child in w.quarantined["attendance"] | w.quarantined["marks"]:
         reasons.add("quarantined")
     return found, reasons
 
 
+def links_open(w: Workspace, child: str, term: Term) -> bool:
+    """Whether a record that is possibly the child's would count in the term."""
+    rows = termly_rows(w.records, child, term)
+    return bool(termly_rows(w.possible, child, term) or (not rows and marks_summed(w, w.possible, child, term)))
+
+
 def unauthorised_absence(w: Workspace, child: str, on: date) -> Fact:
-    terms, reasons = attendance_of(w, child, w.school_terms(child, on))
-    unauthorised = sum(u for records in terms for u, _, _ in records)
-    possible = sum(p for records in terms for _, p, _ in records)
-    if all(terms) and possible == 0:
+    school_terms = w.school_terms(child, on)
+    terms, reasons = attendance_of(w, child, school_terms)
+    sure = [(u, p) for records in terms for u, p, _ in records]
+    if all(terms) and sum(p for _, p in sure) == 0:
         reasons.add("no_sessions")
-    return fact((unauthorised, possible), reasons)
+    # A termly row beside others of its term adds to them; any other would take the place of something, or of nothing.
+    added = []
+    for term in school_terms:
+        if links_open(w, child, term):
+            if not termly_rows(w.records, child, term):
+                return Fact(None, frozenset(reasons | {"unresolved_link"}))
+            added += [(u, p) for u, p, _ in termly_rows(w.possible, child, term)]
+    sums = [(sum(u for u, _ in rows), sum(p for _, p in rows)) for rows in resolutions(sure, added)]
+    shares = {Fraction(u, p) if p else None for u, p in sums}
+    return linked_fact(list(sums) if len(shares) > 1 else sums[:1], reasons)
 
 
 def enrolment(w: Workspace, child: str, on: date) -> Fact:
-    (records,), reasons = attendance_of(w, child, w.school_terms(child, on)[-1:])
+    last = w.school_terms(child, on)[-1:]
+    (records,), reasons = attendance_of(w, child, last)
+    if links_open(w, child, last[0]):
+        reasons.add("unresolved_link")
     return fact({e for _, _, e in records}, reasons)
 
 
@@ -535,12 +574,9 @@ def exclusions(w: Workspace, child: str, on: date, kind: str) -> Fact:
     def count(rows: list[Row]) -> int:
         return sum(r["kind"] == kind and terms[0].first <= day(r["starts_on"]) <= terms[-1].last for r in rows)
 
-    return fact(
-        count(w.records["exclusions"][child]),
-        w.why_null(
-            "exclusions", [child], [(t.first, t.last + DAY) for t in terms], count(w.possible["exclusions"][child]) > 0
-        ),
-    )
+    why = w.why_null("exclusions", [child], [(t.first, t.last + DAY) for t in terms])
+    counts = [count(rows) for rows in resolutions(w.records["exclusions"][child], w.possible["exclusions"][child])]
+    return linked_fact(counts, why, is_read="not_covered" not in why)
 
 
 def offending_events(
@@ -560,15 +596,20 @@ def offending_events(
 
 
 def offending_count(w: Workspace, family: str, first: date, until: date, kind: str) -> Fact:
-    return fact(
-        len(offending_events(w, family, first, until, kind)),
-        w.why_null(
-            "offending",
-            w.ever_in(family),
-            [(first, until)],
-            bool(offending_events(w, family, first, until, kind, possible=True)),
-        ),
-    )
+    """A record that is possibly one of several members' is one event at most, whosever it is."""
+    sure = len(offending_events(w, family, first, until, kind))
+    members = w.ever_in(family)
+    perhaps = [
+        id(r)
+        for p in members
+        for r in w.possible["offending"][p]
+        if r["kind"] == kind
+        and first <= (d := day(r["occurred_on"])) < until
+        and w.member(p, family, d)
+        and (kind == "asb" or under_18(w.people.born[p], d))
+    ]
+    why = w.why_null("offending", members, [(first, until)])
+    return linked_fact([sure + n for n in range(len(set(perhaps)) + 1)], why, is_read="not_covered" not in why)
 
 
 def asb_incidents(w: Workspace, family: str, first: date, until: date) -> Fact:
@@ -599,10 +640,20 @@ def open_spells(w: Workspace, person: str, kind: str, codes: set[str], on: date)
             and (not r.get("ends_on") or day(r["ends_on"]) >= on)
         }
 
-    return fact(
-        found(w.records["employment"][person]),
-        w.why_null("employment", [person], [(on, on + DAY)], bool(found(w.possible["employment"][person]))),
-    )
+    why = w.why_null("employment", [person], [(on, on + DAY)])
+    return linked_fact([found(rows) for rows in work_rows(w, person)], why, is_read="not_covered" not in why)
+
+
+def has_any(spells: Fact, codes: set[str]) -> Fact:
+    """Whether one of the codes is among those open."""
+    if spells.known:
+        return Fact(bool(spells.value & codes))
+    could_be = [bool(each & codes) for each in spells.could_be]
+    return linked_fact(could_be or [False], spells.reasons - {"unresolved_link"})
+
+
+def work_rows(w: Workspace, person: str) -> list[list[Row]]:
+    return resolutions(w.records["employment"][person], w.possible["employment"][person])
 
 
 def provision_starts(w: Workspace, person: str, first: date, until: date) -> Fact:
@@ -611,10 +662,8 @@ def provision_starts(w: Workspace, person: str, first: date, until: date) -> Fac
             r["kind"] == "provision" and r["code"] in PROVISION and first <= day(r["starts_on"]) < until for r in rows
         )
 
-    return fact(
-        count(w.records["employment"][person]),
-        w.why_null("employment", [person], [(first, until)], count(w.possible["employment"][person]) > 0),
-    )
+    why = w.why_null("employment", [person], [(first, until)])
+    return linked_fact([count(rows) for rows in work_rows(w, person)], why, is_read="not_covered" not in why)
 
 
 def days_in_work(rows: list[Row], first: date, until: date) -> list[date]:
@@ -627,8 +676,9 @@ def days_in_work(rows: list[Row], first: date, until: date) -> list[date]:
 
 def work_fact(w: Workspace, person: str, first: date, until: date, measure: Callable[[list[date]], int]) -> Fact:
     """`measure` of the days in [first, until) that the person's work spells cover."""
-    worked, perhaps = (days_in_work(rows["employment"][person], first, until) for rows in (w.records, w.possible))
-    return fact(measure(worked), w.why_null("employment", [person], [(first, until)], bool(perhaps)))
+    why = w.why_null("employment", [person], [(first, until)])
+    values = [measure(days_in_work(rows, first, until)) for rows in work_rows(w, person)]
+    return linked_fact(values, why, is_read="not_covered" not in why)
 
 
 def weeks_in_work(w: Workspace, person: str, until: date, weeks: int) -> Fact:
@@ -707,21 +757,26 @@ def written(value: object) -> str:
 
 
 def test(f: Fact, passes: Callable[[object], bool], *unverified: str) -> Finding:
-    if not f.known:
+    """Of a fact that may be one thing or another, what all of them agree on."""
+    verdicts = {MET if passes(value) else NOT_MET for value in f.all_values}
+    if len(verdicts) != 1:
         return Finding(UNKNOWN, f.reasons, frozenset(unverified))
-    return Finding(MET if passes(f.value) else NOT_MET, frozenset(), frozenset(unverified), written(f.value))
+    return Finding(verdicts.pop(), frozenset(), frozenset(unverified), written(f.value))
 
 
 def reduced_by(percent: int, now: Fact, before: Fact, *unverified: str) -> Finding:
     rests, value, baseline = frozenset(unverified), written(now.value), written(before.value)
-    if not (now.known and before.known):
+    verdicts = {fallen(percent, c, b) for c in now.all_values for b in before.all_values}
+    if len(verdicts) != 1:
         return Finding(UNKNOWN, now.reasons | before.reasons, rests, value, baseline)
-    b, c = before.value, now.value
-    if b > 0:
-        return Finding(MET if (b - c) * 100 >= percent * b else NOT_MET, frozenset(), rests, value, baseline)
-    if c > 0:
-        return Finding(NOT_MET, frozenset(), rests, value, baseline)
-    return Finding(NOT_APPLICABLE, frozenset({"no_baseline"}), rests, value, baseline)
+    verdict = verdicts.pop()
+    return Finding(verdict, frozenset({"no_baseline"} if verdict == NOT_APPLICABLE else ()), rests, value, baseline)
+
+
+def fallen(percent: int, now: int, before: int) -> str:
+    if before > 0:
+        return MET if (before - now) * 100 >= percent * before else NOT_MET
+    return NOT_MET if now > 0 else NOT_APPLICABLE
 
 
 def at_or_over_15_percent(share: tuple[int, int]) -> bool:
@@ -750,7 +805,7 @@ def eligibility(w: Workspace, family: str, e: date) -> dict[str, tuple[Finding, 
     worklessness = {}
     for adult in w.adults(family, e):
         benefit = open_spells(w, adult, "benefit", OUT_OF_WORK, e)
-        worklessness[adult] = test(fact(bool(benefit.value), benefit.reasons), bool, "benefit_codes")
+        worklessness[adult] = test(has_any(benefit, OUT_OF_WORK), bool, "benefit_codes")
     local_discretion = test(need_identified(w, family, e), bool)
 
     three = [crime_asb, over(education, any_of), over(worklessness, any_of)]
@@ -792,21 +847,23 @@ def result_facts(w: Workspace, family: str, e: date, a: date) -> Facts:
 
 def moved_into_work(facts: Facts, adult: str) -> Finding:
     at_engagement = facts["benefits at engagement", adult]
-    if not at_engagement.known:
-        work = Finding(UNKNOWN, at_engagement.reasons, frozenset({"tests of work"}))
-    else:
-        tests = []
-        if "JSA" in at_engagement.value:
-            tests.append(test(facts["weeks_in_work", adult], lambda n: n >= 26, "tests of work"))
-        if at_engagement.value - {"JSA"}:
-            tests.append(test(facts["longest_run_in_work", adult], lambda n: n >= 91, "tests of work"))
-        work = any_of(*tests)  # with no benefit on E there is no test, and the first part below is not met anyway
-    nothing: Callable[[object], bool] = lambda codes: not codes  # noqa: E731
+    tests = []
+    for codes, work in (
+        ({"JSA"}, test(facts["weeks_in_work", adult], lambda n: n >= 26, "tests of work")),
+        (OUT_OF_WORK - {"JSA"}, test(facts["longest_run_in_work", adult], lambda n: n >= 91, "tests of work")),
+    ):
+        on_it = test(has_any(at_engagement, codes), bool, "tests of work")
+        if on_it.verdict == UNKNOWN:
+            tests.append(on_it)
+        elif on_it.verdict == MET:
+            tests.append(work)
     return all_of(
-        test(at_engagement, bool, "benefit_codes"),
-        test(facts["benefits on the last day", adult], nothing, "benefit_codes"),
-        work,
-        test(facts["provision on the last day", adult], nothing, "not on provision"),
+        test(has_any(at_engagement, OUT_OF_WORK), bool, "benefit_codes"),
+        test(has_any(facts["benefits on the last day", adult], OUT_OF_WORK), lambda open_: not open_, "benefit_codes"),
+        any_of(*tests),  # with no benefit on E there is no test, and the first part is not met anyway
+        test(
+            has_any(facts["provision on the last day", adult], PROVISION), lambda open_: not open_, "not on provision"
+        ),
     )
 
 
@@ -884,8 +941,8 @@ def flags(
         if not w.school_terms(child, e):
             continue
         absence, suspended = unauthorised_absence(w, child, e), exclusions(w, child, e, "suspension")
-        fell |= absence.known and at_or_over_15_percent(absence.value)
-        fell |= suspended.known and suspended.value >= 3
+        fell |= test(absence, at_or_over_15_percent).verdict == MET
+        fell |= test(suspended, lambda n: n >= 3).verdict == MET
     if verdicts["crime_asb_education"].verdict == MET and not compared and not fell:
         raised["crime_asb_education"].add("neutral_only")
 

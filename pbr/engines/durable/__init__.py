@@ -88,7 +88,7 @@ def _finding(derivation: Derivation, question: Question, subject: Subject) -> Ro
 
 
 def _text(reading: Reading) -> str:
-    value, of, _ = reading
+    value, of, *_ = reading
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -134,9 +134,9 @@ def _read(frame: pl.DataFrame, plain: list[str], keys: list[str]) -> Iterator[tu
     inside = [
         pl.col(key).struct.field(field).alias(f"{field} {place}")
         for place, key in enumerate(keys)
-        for field in ("value", "of", "reason")
+        for field in ("value", "of", "reason", "bounds")
     ]
     for row in frame.select(*plain, *inside).iter_rows():
         cells = row[len(plain) :]
-        readings = {key: cells[3 * place : 3 * place + 3] for place, key in enumerate(keys)}
+        readings = {key: cells[4 * place : 4 * place + 4] for place, key in enumerate(keys)}
         yield list(row[: len(plain)]), readings

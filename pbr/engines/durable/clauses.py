@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pbr.engines.durable.ruleset import Condition, Fields, whole
 from pbr.rulebook.model import AllOf, AnyOf, AtLeast, CriterionRef, Every, ReducedBy, Some, Test
@@ -20,13 +21,14 @@ from pbr.values import Verdict
 
 MET, NOT_MET, UNKNOWN, NOT_APPLICABLE = Verdict.MET, Verdict.NOT_MET, Verdict.UNKNOWN, Verdict.NOT_APPLICABLE
 
-Reading = tuple[int | bool | str | None, int | None, str | None]
-"""A fact's value, a share's denominator, and why the value is null."""
+Bounds = list[int] | None
+Reading = tuple[int | bool | str | None, int | None, str | None, Bounds]
+"""A fact's value, a share's denominator, why the value is null, and its bounds where links leave it open."""
 Name = Callable[[str], str]
 """A field's name in durable-rules for what it holds, in words."""
 Conditions = tuple[tuple[Verdict, tuple[Condition, ...]], ...]
 
-NOT_READ: Reading = (None, None, None)
+NOT_READ: Reading = (None, None, None, None)
 
 _OPERATORS = {
     "at_least": ("$gte", "$lt"),
@@ -35,6 +37,8 @@ _OPERATORS = {
     "less_than": ("$lt", "$gte"),
 }
 """Each comparator's operator, and the one that is true where it is not."""
+_MORE = ("at_least", "more_than")
+"""The comparators that a larger number passes."""
 
 
 @dataclass(frozen=True)
@@ -58,78 +62,121 @@ Clause = TestClause | TallyClause
 
 
 def test(node: Test, rules: Rules, name: Name) -> TestClause:
-    """One fact against one limit."""
+    """One fact against one limit. Of a number, both ends of what it can be: they are one where it is known."""
     key = rules.fact_key(node.measure)
     null = name(f"{key} is null")
-    met, not_met, known = _comparison(node, key, rules, name)
+    comparison = _words if node.comparison[0] in ("is", "is_one_of") else _numbers
+    conditions, known = comparison(node, key, rules, name)
 
     def fields(readings: Mapping[str, Reading]) -> Fields:
         reading = readings.get(key, NOT_READ)
-        return {null: True} if reading[0] is None else known(reading)
+        return {null: True} if not _ends(reading) else known(reading)
 
-    return TestClause((key,), ((MET, met), (NOT_MET, not_met), (UNKNOWN, ({null: True},))), fields)
+    return TestClause((key,), (*conditions, (UNKNOWN, ({null: True},))), fields)
 
 
-def _comparison(
-    node: Test, key: str, rules: Rules, name: Name
-) -> tuple[tuple[Condition, ...], tuple[Condition, ...], Callable[[Reading], Fields]]:
-    """When the test of a known value is met, when not, and the fields that both ask for."""
+Known = Callable[[Reading], Fields]
+"""The fields that the conditions ask for, from a reading that is not null."""
+
+
+def _words(node: Test, key: str, rules: Rules, name: Name) -> tuple[Conditions, Known]:
+    """True or false, or one of some words."""
     comparator, limit = node.comparison
     if comparator == "is":
         value = name(key)
-        return ({value: limit},), ({value: not limit},), lambda reading: {value: bool(reading[0])}
-    if comparator == "is_one_of":
-        codes = {code: name(f"{key} has {code}") for code in rules.codes(str(limit))}
-        any_of: Condition = {"$or": [{field: True} for field in codes.values()]}
+        conditions: Conditions = ((MET, ({value: limit},)), (NOT_MET, ({value: not limit},)))
+        return conditions, lambda reading: {value: bool(reading[0])}
+    codes = {code: name(f"{key} has {code}") for code in rules.codes(str(limit))}
+    any_of: Condition = {"$or": [{field: True} for field in codes.values()]}
 
-        def words(reading: Reading) -> Fields:
-            held = str(reading[0]).split(";")
-            return {field: code in held for code, field in codes.items()}
+    def held(reading: Reading) -> Fields:
+        words = str(reading[0]).split(";")
+        return {field: code in words for code, field in codes.items()}
 
-        return (any_of,), tuple({field: False} for field in codes.values()), words
-    met, not_met = _OPERATORS[comparator]
+    return ((MET, (any_of,)), (NOT_MET, tuple({field: False} for field in codes.values()))), held
+
+
+def _numbers(node: Test, key: str, rules: Rules, name: Name) -> tuple[Conditions, Known]:
+    """A number or a share. Met where both ends pass, and not met where neither does."""
+    comparator, limit = node.comparison
+    passes, fails = _OPERATORS[comparator]
+    least, most = name(f"{key}, least"), name(f"{key}, most")
+    bound: tuple[Any, Any]
     if node.measure.unit == "share":
         share = rules.share(str(limit))
-        left, right = name(f"{key} * {share.denominator}"), name(f"{key}, of * {share.numerator}")
+        of_least, of_most = name(f"{key}, of least * {share.numerator}"), name(f"{key}, of most * {share.numerator}")
+        least, most = name(f"{key}, least * {share.denominator}"), name(f"{key}, most * {share.denominator}")
+        bound = ({"$m": of_least}, {"$m": of_most})
 
-        def products(reading: Reading) -> Fields:
-            value, of = _number(reading, key), reading[1]
-            assert of is not None, key
-            return {left: whole(value * share.denominator, key), right: whole(of * share.numerator, key)}
+        def known(reading: Reading) -> Fields:
+            (low, of_low), (high, of_high) = _ends(reading)
+            assert of_low is not None and of_high is not None, key
+            return {
+                least: whole(low * share.denominator, key),
+                most: whole(high * share.denominator, key),
+                of_least: whole(of_low * share.numerator, key),
+                of_most: whole(of_high * share.numerator, key),
+            }
 
-        return ({met: {left: {"$m": right}}},), ({not_met: {left: {"$m": right}}},), products
-    number, value = whole(rules.number(str(limit)), str(limit)), name(key)
-    return ({met: {value: number}},), ({not_met: {value: number}},), lambda reading: {value: _number(reading, key)}
+    else:
+        number = whole(rules.number(str(limit)), str(limit))
+        bound = (number, number)
+
+        def known(reading: Reading) -> Fields:
+            (low, _), (high, _) = _ends(reading)
+            return {least: whole(low, key), most: whole(high, key)}
+
+    # Which end must pass for both to: the least one where more is better, and the other where less is.
+    hard, easy = ((least, bound[0]), (most, bound[1])) if comparator in _MORE else ((most, bound[1]), (least, bound[0]))
+    conditions: Conditions = (
+        (MET, ({passes: dict([hard])},)),
+        (NOT_MET, ({fails: dict([easy])},)),
+        (UNKNOWN, ({fails: dict([hard])}, {passes: dict([easy])})),
+    )
+    return conditions, known
 
 
 def reduced_by(node: ReducedBy, rules: Rules, name: Name) -> TestClause:
     """A count against its baseline, b to c: (b - c) / b >= n/d is c * d <= b * (d - n), where b > 0.
 
-    Where b = 0 that comparison says that c = 0, so it alone tells not met.
+    Where b = 0 that comparison says that c = 0, so it alone tells not met. Both counts have two ends, which are one
+    where a count is known: met where even the fewest before and the most since are a fall by the share.
     """
     now, before = rules.fact_key(node.measure), rules.fact_key(node.baseline)
     share = rules.share(node.reduced_by)
     left, right = share.denominator, share.denominator - share.numerator
-    count, baseline, null = name(now), name(before), name(f"{now} or {before} is null")
-    product, bound = name(f"{now} * {left}"), name(f"{before} * {right}")
-    bounded: Condition = {product: {"$m": bound}}
+    null = name(f"{now} or {before} is null")
+    count, most_count = name(f"{now}, least"), name(f"{now}, most")
+    baseline, most_baseline = name(f"{before}, least"), name(f"{before}, most")
+    product, most_product = name(f"{now}, least * {left}"), name(f"{now}, most * {left}")
+    bound, most_bound = name(f"{before}, least * {right}"), name(f"{before}, most * {right}")
 
     def fields(readings: Mapping[str, Reading]) -> Fields:
-        c, b = readings.get(now, NOT_READ), readings.get(before, NOT_READ)
-        if c[0] is None or b[0] is None:
+        since, start = _ends(readings.get(now, NOT_READ)), _ends(readings.get(before, NOT_READ))
+        if not since or not start:
             return {null: True}
-        after, start = _number(c, now), _number(b, before)
+        (c, _), (most_c, _) = since
+        (b, _), (most_b, _) = start
         return {
-            count: after,
-            baseline: start,
-            product: whole(after * left, now),
-            bound: whole(start * right, before),
+            count: c,
+            most_count: most_c,
+            baseline: b,
+            most_baseline: most_b,
+            product: whole(c * left, now),
+            most_product: whole(most_c * left, now),
+            bound: whole(b * right, before),
+            most_bound: whole(most_b * right, before),
         }
 
+    at_best: Condition = {"$lte": {product: {"$m": most_bound}}}
+    at_worst: Condition = {"$lte": {most_product: {"$m": bound}}}
     conditions: Conditions = (
-        (MET, ({"$gt": {baseline: 0}}, {"$lte": bounded})),
-        (NOT_MET, ({"$gt": bounded},)),
-        (NOT_APPLICABLE, ({baseline: 0}, {count: 0})),
+        (MET, ({"$gt": {baseline: 0}}, at_worst)),
+        (NOT_MET, ({"$gt": at_best["$lte"]},)),
+        (NOT_APPLICABLE, ({most_baseline: 0}, {most_count: 0})),
+        (UNKNOWN, ({"$gt": {baseline: 0}}, {"$gt": at_worst["$lte"]}, at_best)),
+        (UNKNOWN, ({baseline: 0}, {"$gt": {most_baseline: 0}}, at_best)),
+        (UNKNOWN, ({most_baseline: 0}, {count: 0}, {"$gt": {most_count: 0}})),
         (UNKNOWN, ({null: True},)),
     )
     return TestClause((now, before), conditions, fields)
@@ -200,7 +247,16 @@ def follows(node: CriterionRef, name: Name) -> TallyClause:
     return TallyClause(conditions, lambda verdicts: {criterion: verdicts[0].value})
 
 
-def _number(reading: Reading, key: str) -> int:
-    value = reading[0]
-    assert isinstance(value, int), key
-    return whole(value, key)
+def _ends(reading: Reading) -> tuple[tuple[int, int | None], ...]:
+    """The least and the most that a fact can be, each with its denominator; nothing where it is not known at all."""
+    value, of, _, bounds = reading
+    if value is not None:
+        number = value if isinstance(value, int) else 0
+        return (number, of), (number, of)
+    match bounds:
+        case [least, most]:
+            return (least, None), (most, None)
+        case [least, of_least, most, of_most]:
+            return (least, of_least), (most, of_most)
+        case _:
+            return ()

@@ -156,12 +156,12 @@ class Derivation:
         for one in movable:
             for subject in self.family.subjects:
                 readers = [(question, routes) for question, routes in one.readers if question.scope in subject.scopes]
-                value, of, _ = subject.readings.get(one.key, NOT_READ)
+                value, of, *_ = subject.readings.get(one.key, NOT_READ)
                 if not isinstance(value, int) or found.issuperset(route for _, routes in readers for route in routes):
                     continue
                 for moved in (value - one.step, value + one.step):
                     if moved >= 0 and (of is None or moved <= of):
-                        readings = {**subject.readings, one.key: (moved, of, None)}
+                        readings = {**subject.readings, one.key: (moved, of, None, None)}
                         found.update(self._routes_changed([question for question, _ in readers], subject, readings))
         return found
 
@@ -199,10 +199,14 @@ class Derivation:
             case Test() | ReducedBy():
                 readings = self.read(question, subject)
                 return frozenset(
-                    code for value, _, reason in readings if value is None and reason for code in reason.split(";")
+                    code for value, _, reason, _ in readings if value is None and reason for code in reason.split(";")
                 )
             case When() if (condition := self.verdict(question.parts[0], subject)) is not MET:
-                return frozenset({"no_subject"}) if condition is NOT_MET else self.reasons(question.parts[0], subject)
+                return (
+                    frozenset({"condition_not_met"})
+                    if condition is NOT_MET
+                    else self.reasons(question.parts[0], subject)
+                )
             case When():
                 return self.reasons(question.parts[1], subject)
             case AllOf() | AnyOf() | AtLeast() | Every() | Some() | CriterionRef():
@@ -223,6 +227,8 @@ class Derivation:
                 below = [(part, one) for part, one in below if self.verdict(part, one) is verdict]
             case AnyOf() | Some() | AtLeast() if verdict is MET:
                 below = [(part, one) for part, one in below if self.verdict(part, one) is verdict]
+            case AtLeast() if verdict is NOT_MET:
+                below = [(part, one) for part, one in below if self.verdict(part, one) in (NOT_MET, NOT_APPLICABLE)]
             case _:
                 pass
         return any(self.rests_on_unverified(part, one) for part, one in below)
