@@ -109,6 +109,9 @@ def _check(
         case "left_after_joined":
             columns = ("joined_on", "left_on")
             return Check("E133", columns, pl.col("left_on") < pl.col("joined_on"), "left_on is before joined_on")
+        case "closed_after_engaged":
+            columns = ("engaged_on", "closed_on")
+            return Check("E141", columns, pl.col("closed_on") < pl.col("engaged_on"), "closed_on is before engaged_on")
         case "born_before_extract":
             made = settings.extracted_on
             reason = f"after the extract of {made}"

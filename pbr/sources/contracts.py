@@ -29,6 +29,7 @@ CheckName = Literal[
     "code_unless_work",
     "ends_after_start",
     "left_after_joined",
+    "closed_after_engaged",
     "born_before_extract",
     "event_after_birth",
     "family_unique",
@@ -134,7 +135,7 @@ _CONTRACTS = (
             Column("expecting", "boolean", meaning="expecting a child"),
         ),
         person=False,
-        checks=("family_unique",),
+        checks=("closed_after_engaged", "family_unique"),
     ),
     Contract(
         "members",

@@ -39,6 +39,7 @@ _CHECKS = {
     "code_unless_work": "`code` is filled unless `kind` is `work`.",
     "ends_after_start": "`ends_on` ≥ `starts_on`.",
     "left_after_joined": "`left_on` ≥ `joined_on`.",
+    "closed_after_engaged": "`closed_on` ≥ `engaged_on`.",
     "born_before_extract": "No `date_of_birth` is after the source's `extracted_on`.",
     "event_after_birth": "`{event}` is not before the `date_of_birth` in its row, nor, once linked, its member's.",
     "family_unique": "No two rows have the same `family_id`.",

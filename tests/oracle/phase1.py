@@ -97,7 +97,7 @@ CHOICES = {
     ("employment", "kind"): {"benefit", "work", "provision"},
     ("needs", "need"): NEEDS,
 }
-ORDERED = [("joined_on", "left_on"), ("starts_on", "ends_on")]
+ORDERED = [("joined_on", "left_on"), ("starts_on", "ends_on"), ("engaged_on", "closed_on")]
 EVENT_DATE = {"marks": "date", "exclusions": "starts_on", "offending": "occurred_on", "employment": "starts_on"}
 ABOUT_PEOPLE = ["attendance", "marks", "exclusions", "offending", "employment"]
 

@@ -104,6 +104,7 @@ def test_a_required_value_that_is_empty_quarantines_its_row(authority: Authority
         ("families", {"closed_on": "soon"}, "E123", "closed_on"),
         ("families", {"engaged_on": "1899-12-31"}, "E124", "engaged_on"),
         ("families", {"closed_on": "9999-12-31"}, "E124", "closed_on"),
+        ("families", {"closed_on": "2012-12-31"}, "E141", "engaged_on;closed_on"),
         ("families", {"expecting": "yes"}, "E126", "expecting"),
         ("members", {"resident": "1"}, "E126", "resident"),
         ("members", {"joined_on": "2013-01-02", "left_on": "2013-01-01"}, "E133", "joined_on;left_on"),
@@ -174,6 +175,7 @@ def test_a_row_that_breaks_its_contract_is_quarantined_with_its_raw_text(
     [
         ("families", {"engaged_on": "2012-02-29"}),
         ("families", {"engaged_on": "1900-01-01", "closed_on": "2100-12-31"}),
+        ("families", {"closed_on": "2013-01-01"}),
         ("families", {"expecting": "TRUE"}),
         ("members", {"joined_on": "2013-01-01", "left_on": "2013-01-01"}),
         ("members", {"date_of_birth": "2014-09-02"}),
