@@ -43,6 +43,8 @@ PARTS = {
 }
 """What each part is called."""
 
+_FIXED = "fixed by the framework"
+
 
 @dataclass(frozen=True)
 class DatedFigure:
@@ -61,7 +63,7 @@ class DatedFigure:
 
 @dataclass(frozen=True)
 class Figure:
-    """A parameter with all of its values, in the order of their days."""
+    """A parameter with all of its values, in the order of their days. `title` says where the framework fixes it."""
 
     parameter: str
     title: str
@@ -199,6 +201,7 @@ class _Reading:
     def entry(self, part: str, name: str, rule: Criterion | Route | Flag) -> Entry:
         said = words.outline(rule.test, self.rules) if isinstance(rule, Criterion) else words.flag(rule, self.rules)
         notes = [(0, words.turned_around(rule))] if isinstance(rule, Route) else []
+        notes += [(0, _FIXED)] if rule.fixed else []
         return Entry(
             part=part,
             id=name,
@@ -250,7 +253,8 @@ class _Reading:
             )
             for position, (dated, until) in enumerate(zip(parameter.values, [*ends, None], strict=True))
         )
-        return Figure(name, parameter.title, tuple(values))
+        title = f"{parameter.title}, {_FIXED}" if parameter.fixed else parameter.title
+        return Figure(name, title, tuple(values))
 
     def of_overlay(self, *path: str | int) -> bool:
         return self.loaded.merge is not None and self.loaded.merge.place(path) is not None

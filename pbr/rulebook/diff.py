@@ -34,10 +34,10 @@ class Difference:
     """One thing that is not the same in both packs.
 
     `part`: pack, in_force, parameter, eligibility, result, route, flag or tariff. `title` is the later pack's where it
-    has the thing. `what` of it differs: added, removed, name, value, unit, test, turned_around, source (standing and
-    citation, where nothing else does), order, or a key of the tariff. `since`: for values, the day from which. `before`
-    and `after` are words, empty where there is nothing; the parts of a test stand on lines of their own. `standing` and
-    `citation` are the later pack's, or those of what was removed; empty where there is none.
+    has the thing. `what` of it differs: added, removed, name, value, unit, fixed, test, turned_around, source (standing
+    and citation, where nothing else does), order, or a key of the tariff. `since`: for values, the day from which.
+    `before` and `after` are words, empty where there is nothing; the parts of a test stand on lines of their own.
+    `standing` and `citation` are the later pack's, or those of what was removed; empty where there is none.
     """
 
     part: str
@@ -174,7 +174,7 @@ def _periods(rules: Rules) -> dict[str, _Thing]:
 
 
 def _named(parameter: Parameter) -> _Thing:
-    says = {"name": _Aspect.plain(parameter.title), "unit": _Aspect.plain(parameter.unit)}
+    says = {"name": _Aspect.plain(parameter.title), "unit": _Aspect.plain(parameter.unit)} | _fixed(parameter)
     return _Thing(parameter.title, says, "", "")
 
 
@@ -195,11 +195,19 @@ def _things(section: str, rules: Rules) -> dict[str, _Thing]:
 def _thing(one: Criterion | Flag, rules: Rules) -> _Thing:
     lines = words.outline(one.test, rules) if isinstance(one, Criterion) else words.flag(one, rules)
     text = "\n".join(f"{'  ' * depth}{line}" for depth, line in lines)
-    content = one.test if isinstance(one, Criterion) else one.model_copy(update={"title": "", "citation": ""})
-    says = {"name": _Aspect.plain(one.title), "test": _Aspect(content, text, ", ".join(_read_by(one)))}
+    content = one.test if isinstance(one, Criterion) else one.model_copy(update=_UNSAID)
+    says = {"name": _Aspect.plain(one.title), "test": _Aspect(content, text, ", ".join(_read_by(one)))} | _fixed(one)
     if isinstance(one, Route):
         says["turned_around"] = _Aspect.plain(words.turned_around(one))
     return _Thing(one.title, says, one.standing if isinstance(one, Criterion) else "", _one_line(one.citation))
+
+
+_UNSAID = {"title": "", "citation": "", "fixed": False}
+"""What of a flag is compared by itself."""
+
+
+def _fixed(one: Parameter | Criterion | Flag) -> dict[str, _Aspect]:
+    return {"fixed": _Aspect.plain("fixed by the framework")} if one.fixed else {}
 
 
 def _read_by(one: Criterion | Flag) -> Iterator[str]:

@@ -230,9 +230,13 @@ def pack_digest(pack: Pack) -> str:
     """SHA-256 of the pack's canonical form, in which what has an order in the pack keeps it.
 
     References look upwards, routes are priced and flags are written in the pack's order; so those mappings stand as
-    lists of pairs.
+    lists of pairs. `fixed` stands where it is true.
     """
     form = pack.model_dump(mode="json", by_alias=True, exclude_none=True)
+    for section in _ITEMS:
+        for item in form[section].values():
+            if not item["fixed"]:
+                del item["fixed"]
     for section in ("eligibility", "results", "routes", "flags"):
         form[section] = list(form[section].items())
     return digest(form)

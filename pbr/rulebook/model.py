@@ -35,6 +35,8 @@ class Parameter(Node):
     """One number or list of the framework. `values` are in date order; a day before the first has no value."""
 
     title: Annotated[str, Field(min_length=1)]
+    fixed: bool = False
+    """Whether the framework leaves it to no council."""
     unit: ParameterUnit
     values: Annotated[tuple[DatedValue, ...], Field(min_length=1)]
 
@@ -202,6 +204,8 @@ class Criterion(Node):
 
     title: Annotated[str, Field(min_length=1)]
     citation: Annotated[str, Field(min_length=1)]
+    fixed: bool = False
+    """Whether the framework leaves it to no council."""
     standing: Standing
     test: Expression
 
@@ -217,6 +221,7 @@ class ConditionFlag(Node):
 
     title: Annotated[str, Field(min_length=1)]
     citation: Annotated[str, Field(min_length=1)]
+    fixed: bool = False
     kind: Literal["condition"]
     met_routes: tuple[str, ...] | None = None
     """Only on these routes, and only where the route is met; without it, on every route row whatever its verdict."""
@@ -241,6 +246,7 @@ class NearThresholdFlag(Node):
 
     title: Annotated[str, Field(min_length=1)]
     citation: Annotated[str, Field(min_length=1)]
+    fixed: bool = False
     kind: Literal["near_threshold"]
     session: ParameterName
     incident: ParameterName
@@ -253,6 +259,7 @@ class UnverifiedRuleFlag(Node):
 
     title: Annotated[str, Field(min_length=1)]
     citation: Annotated[str, Field(min_length=1)]
+    fixed: bool = False
     kind: Literal["unverified_rule"]
 
 

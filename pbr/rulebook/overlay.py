@@ -24,8 +24,9 @@ checked as that of any other.
         before: progress
         …
 
-A council says what it takes for significant and sustained; the department says whom the programme is for, when, and
-what it pays.
+A council says what it takes for significant and sustained; the department says whom the programme is for, when, what
+it pays, and what a pack marks as `fixed`. Control stays what it is: a flag that holds a line is replaced by nobody, and
+any other only by one that holds. Lists of needs can have words added, and none taken out.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ from pbr.errors import Fault
 from pbr.rulebook import marked
 from pbr.rulebook.check import close
 from pbr.rulebook.marked import Marked
-from pbr.rulebook.model import Pack, Tariff
+from pbr.rulebook.model import ConditionFlag, Pack, Tariff
+from pbr.rulebook.rules import lists_of_needs
 
 OVERLAY_FILE = "overlay.yaml"
 ORDERED = ("eligibility", "results", "routes", "flags")
@@ -159,13 +161,18 @@ class _Merging:
     def parameters(self, national: Mapping[str, Any]) -> dict[str, Any]:
         merged = dict(national)
         paid = _paid(self.pack.tariff)
+        of_needs = lists_of_needs(self.pack)
         for name, item in _items(self.document, "parameters").items():
             path = ("parameters", name)
             self.values_are_local(path, item)
             if name in paid:
                 what = f"'{name}' is what the department pays, and no council's to set"
                 self.fault("E251", path, what, "Take it out.")
+            elif self.is_fixed(path, item):
+                pass
             elif name in national and isinstance(item, dict):
+                if name in of_needs:
+                    self.keeps_all_needs(name, item)
                 merged[name] = self.with_local_values(name, national[name], item)
             elif name in national:
                 step = "Write its `values:` beneath it."
@@ -193,6 +200,56 @@ class _Merging:
         self.kept[name] = len(earlier)
         return {**national, "values": (*earlier, *values)}
 
+    def is_fixed(self, path: tuple[str, str], item: Any) -> bool:
+        """Whether the framework fixes what would be replaced, or the overlay would fix something itself."""
+        section, name = path
+        of_pack = getattr(self.pack, section).get(name)
+        if of_pack is not None and of_pack.fixed:
+            what = f"'{name}' is fixed by the framework ({self.pack.id}), which leaves it to no council"
+            self.fault("E258", path, what, "Take it out, or give a rule of your own another id.")
+            return True
+        if isinstance(item, dict) and "fixed" in item:
+            what = f"'{name}' would be fixed by an overlay, and only a framework fixes anything"
+            self.fault("E258", (*path, "fixed"), what, "Take `fixed` out.")
+            return True
+        return False
+
+    def is_control(self, path: tuple[str, str], item: Any) -> bool:
+        """Whether a flag that holds would be replaced, or any other by one that does not."""
+        name = path[1]
+        flag = self.pack.flags.get(name)
+        if flag is None:
+            return False
+        if isinstance(flag, ConditionFlag) and flag.holds:
+            what = f"flag '{name}' of {self.pack.id} holds lines for a person, and no overlay replaces such a flag"
+            self.fault("E258", path, what, "Take it out; a flag of your own can hold more lines.")
+            return True
+        if isinstance(item, dict) and item.get("holds") is not True:
+            what = f"flag '{name}' of {self.pack.id} would be replaced by one that holds nothing"
+            self.fault("E258", path, what, "Let it hold (`holds: true`), or give a flag of your own another id.")
+            return True
+        return False
+
+    def keeps_all_needs(self, name: str, item: Mapping[str, Any]) -> None:
+        """Local values of a list of needs have the words of all national values that they stand in place of."""
+        values = item.get("values")
+        dated = [
+            (position, one)
+            for position, one in enumerate(values if isinstance(values, tuple) else ())
+            if isinstance(one, dict) and isinstance(one.get("from"), date)
+        ]
+        national = self.pack.parameters[name].values
+        for index, (position, one) in enumerate(dated):
+            ends = dated[index + 1][1]["from"] if index + 1 < len(dated) else date.max
+            first = max((other.start for other in national if other.start <= one["from"]), default=date.min)
+            replaced = [_words(other.value) for other in national if other.start == first or first < other.start < ends]
+            value = one.get("value")
+            lost = sorted(frozenset[str]().union(*replaced) - _words(value))
+            if lost and isinstance(value, str | tuple):
+                what = f"'{name}' would be without {', '.join(lost)}, which {self.pack.id} has among its needs"
+                step = "Keep them in the list: a council can add needs, and take none away."
+                self.fault("E259", ("parameters", name, "values", position, "value"), what, step)
+
     def values_are_local(self, path: marked.Path, item: Any) -> None:
         values = item.get("values") if isinstance(item, dict) else None
         for position, dated in enumerate(values if isinstance(values, tuple) else ()):
@@ -218,6 +275,8 @@ class _Merging:
             elif homes and section not in homes:
                 what = f"'{name}' is already the id of something in {homes[0]} of {self.pack.id}"
                 self.fault("E227", path, what, "Give it another id.")
+            elif self.is_fixed(path, item) or (section == "flags" and self.is_control(path, item)):
+                pass
             else:
                 merged = self.placed(path, item, merged, is_national=name in national)
         return merged
@@ -252,6 +311,12 @@ def _paid(tariff: Tariff) -> frozenset[str]:
     """The parameters that say what is paid, and for how many families."""
     named = (tariff.attachment_fee, tariff.family_cap, tariff.funded_share, tariff.earned_autonomy)
     return frozenset(name for name in (*named, *tariff.routes.values()) if name is not None)
+
+
+def _words(value: Any) -> frozenset[str]:
+    """A need, or a list of them, as a set."""
+    listed = value if isinstance(value, tuple) else (value,)
+    return frozenset(word for word in listed if isinstance(word, str))
 
 
 def _fault(document: Marked, code: str, path: marked.Path, what: str, next_step: str) -> Fault:

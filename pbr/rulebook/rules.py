@@ -257,16 +257,20 @@ def own_parameters(node: Expression) -> tuple[str, ...]:
 
 def needs(pack: Pack) -> frozenset[str]:
     """The needs that a pack knows, of all its dated values."""
-    arguments = [
+    values = [dated.value for name in lists_of_needs(pack) for dated in pack.parameters[name].values]
+    return frozenset(need for value in values for need in (value if isinstance(value, tuple) else (str(value),)))
+
+
+def lists_of_needs(pack: Pack) -> frozenset[str]:
+    """The parameters that say which needs a rule asks about."""
+    return frozenset(
         name
         for test, _ in _tests(pack)
         for node in walk(test)
         if isinstance(node, Test | ReducedBy)
         for argument, name in node.measure.parameters().items()
         if argument in ("need", "needs")
-    ]
-    values = [dated.value for name in arguments for dated in pack.parameters[name].values]
-    return frozenset(need for value in values for need in (value if isinstance(value, tuple) else (str(value),)))
+    )
 
 
 def turning_days(pack: Pack) -> tuple[date, ...]:

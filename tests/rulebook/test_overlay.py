@@ -94,15 +94,18 @@ routes:
       all_of:
         - criterion: progress_to_work_made
 flags:
-  unverified_rule:
+  school_leaver:
     title: Look at it
     citation: Mid-County Council, Outcome Plan, page 8.
-    kind: unverified_rule
+    kind: condition
+    holds: true
+    release: Show why the child left school.
+    when: {criterion: education}
 """
     pack = laid(tmp_path, text).pack
     assert pack.routes["progress_to_work"].title == "A start towards work"
     assert list(pack.routes) == list(NATIONAL.pack.routes)
-    assert pack.flags["unverified_rule"].title == "Look at it"
+    assert pack.flags["school_leaver"].title == "Look at it"
 
 
 def test_a_national_figure_that_is_left_unread_is_no_fault(tmp_path: Path) -> None:
