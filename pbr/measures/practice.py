@@ -207,9 +207,12 @@ def _beside(families: pl.DataFrame, cited: pl.LazyFrame, keys: list[str]) -> pl.
 def _instances(needs: pl.LazyFrame, outcomes: pl.LazyFrame) -> pl.LazyFrame:
     """Needs of one person or of nobody in particular: whether each is `outstanding`, and the `records` that say so.
 
-    `since`: the day from which outcomes matter to it, that of the answer that stands or of the last identification.
+    `since`: the day from which outcomes matter to it, that of the answer that stands or, where none does, the first on
+    which one could.
     """
-    instances = needs.group_by(ONE_INSTANCE).agg(last_identified=pl.col("identified_on").max(), own=pl.col("record_id"))
+    # What was so before the family engaged is no progress of the programme.
+    first_heard = pl.max_horizontal("identified_on", "engaged_on").max()
+    instances = needs.group_by(ONE_INSTANCE).agg(first_heard=first_heard, own=pl.col("record_id"))
     is_nobodys = pl.col("person") == NOBODY
     # Whose word counts: the person's own; of a need of nobody in particular, that of all who have an outcome of it.
     own_voice = instances.filter(~is_nobodys).with_columns(voice="person")
@@ -218,7 +221,7 @@ def _instances(needs: pl.LazyFrame, outcomes: pl.LazyFrame) -> pl.LazyFrame:
     by_voice = (
         pl.concat([own_voice, all_voices])
         .join(outcomes.rename({"person": "speaker"}), on=ONE_NEED)
-        .filter(observed_on >= pl.col("last_identified"))
+        .filter(observed_on >= pl.col("first_heard"))
         .filter((pl.col("speaker") == NOBODY) | (pl.col("speaker") == pl.col("voice")))
         .group_by(*ONE_INSTANCE, "voice")
         .agg(
@@ -237,6 +240,6 @@ def _instances(needs: pl.LazyFrame, outcomes: pl.LazyFrame) -> pl.LazyFrame:
     return instances.join(answers, on=ONE_INSTANCE, how="left").select(
         *ONE_INSTANCE,
         outstanding=~answered,
-        since=pl.when(answered).then("answered_on").otherwise("last_identified"),
+        since=pl.when(answered).then("answered_on").otherwise("first_heard"),
         records=pl.concat_list("own", pl.col("heard").fill_null(nothing)),
     )

@@ -279,8 +279,9 @@ class NeedsIdentified(MeasureNode):
 class NeedsOutstanding(MeasureNode):
     """How many different needs of a list, identified before the as-of date, have no achieved outcome as of that day.
 
-    The latest outcome observed on or after the need was last identified decides: `achieved`, and not relapsed on that
-    day or since. A need of one person is answered by outcomes of that person or of nobody in particular; a need of
+    The latest outcome observed on or after the need was last identified, and on or after the engagement date, decides:
+    `achieved`, and not relapsed on that day or since. What was observed before the family engaged is no progress of the
+    programme, and answers nothing. A need of one person is answered by outcomes of that person or of nobody in particular; a need of
     nobody in particular by all of its outcomes, and whoever has relapsed leaves it outstanding.
     """
 

@@ -182,6 +182,43 @@ def test_an_outcome_answers_a_need_identified_on_its_day_or_before(when: date, s
     assert is_outstanding([need()], [outcome("achieved", when)]) is stands
 
 
+BEFORE_ENGAGEMENT = ENGAGED - 30 * DAY
+
+
+@pytest.mark.parametrize("whose", [None, "P1"])
+@pytest.mark.parametrize(("when", "stands"), [(ENGAGED - DAY, True), (ENGAGED, False), (ENGAGED + DAY, False)])
+def test_an_outcome_observed_before_the_family_engaged_answers_nothing(
+    when: date, stands: bool, whose: str | None
+) -> None:
+    cell = outstanding([need(on=BEFORE_ENGAGEMENT, person_id=whose)], [outcome("achieved", when, person_id=whose)])
+    assert (cell["value"], cell["records"]) == ((1, ["n1"]) if stands else (0, ["n1", "o1"]))
+
+
+@pytest.mark.parametrize(("relapsed", "stands"), [(ENGAGED - DAY, False), (ENGAGED, True), (ENGAGED + DAY, True)])
+def test_a_relapse_before_the_family_engaged_undoes_nothing(relapsed: date, stands: bool) -> None:
+    rows = [outcome("achieved", ENGAGED, person_id="P1"), outcome("relapsed", relapsed, person_id="P2")]
+    assert is_outstanding([need(on=BEFORE_ENGAGEMENT)], rows) is stands
+
+
+def test_each_familys_outcomes_are_heard_from_its_own_engagement_on() -> None:
+    both = (family("F1", ENGAGED + DAY), family("F2", ENGAGED))
+    rows = [{"family_id": name} for name in ("F1", "F2")]
+    told = evidence(
+        families=both,
+        needs=[need(on=BEFORE_ENGAGEMENT, **row) for row in rows],
+        outcomes=[outcome("achieved", ENGAGED, **row) for row in rows],
+    )
+    rules = asking({"name": "needs_outstanding", "needs": "concerns"})
+    cells = facts(told, rules).families[next(iter(rules.family_measures))].to_list()
+    assert [cell["value"] for cell in cells] == [1, 0]
+
+
+@pytest.mark.parametrize("first", [ENGAGED - DAY, ENGAGED, ENGAGED + DAY])
+def test_outcomes_need_not_cover_days_before_the_family_engaged(first: date) -> None:
+    cell = outstanding([need(on=BEFORE_ENGAGEMENT)], [], covers={"outcomes": (first, AS_OF - DAY)})
+    assert (cell["value"], cell["reason"]) == ((1, None) if first <= ENGAGED else (None, "not_covered"))
+
+
 def test_a_need_identified_again_needs_an_outcome_again() -> None:
     again = [need(), need(on=JUNE)]
     cell = outstanding(again, [outcome("achieved", JUNE - DAY)])
