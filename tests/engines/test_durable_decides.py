@@ -309,7 +309,7 @@ def test_a_composite_gives_the_reasons_of_the_parts_that_share_its_verdict() -> 
         (True, 0, ("met", "")),
         (True, 1, ("not_met", "")),
         (True, "quarantined", ("unknown", "quarantined")),
-        (False, 0, ("not_applicable", "no_subject")),
+        (False, 0, ("not_applicable", "condition_not_met")),
         ("not_covered", 0, ("unknown", "not_covered")),
     ],
 )
