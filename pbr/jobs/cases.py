@@ -1,7 +1,7 @@
-"""A pack's worked cases, run through the engines, and what they cover.
+"""A pack's worked cases, run through the engines or priced, and what they cover.
 
-In: a pack, and the engines as functions. Out: what each engine made of each case, and what kinds of case the pack
-lacks, which the command line prints.
+In: a pack, and the engines as functions. Out: what each engine made of each case, what was paid in each case of
+payments, and what kinds of case the pack lacks, which the command line prints.
 """
 
 from __future__ import annotations
@@ -13,16 +13,28 @@ from functools import cache
 
 import polars as pl
 
+from pbr.claims.contract import HISTORY
+from pbr.claims.select import Circumstances, select
+from pbr.claims.tariff import fee
+from pbr.engines.findings import SCHEMA as FINDINGS
 from pbr.errors import Disagreement
 from pbr.jobs.decide import Engine
 from pbr.measures.facts import ENGAGED, LONG, Facts
 from pbr.rulebook import words
-from pbr.rulebook.cases import Case, CaseFact, can_be_not_applicable, limits, limits_hit, load_cases
+from pbr.rulebook.cases import (
+    Case,
+    CaseFact,
+    PaymentCase,
+    can_be_not_applicable,
+    limits,
+    limits_hit,
+    load_examples,
+)
 from pbr.rulebook.load import LoadedPack
 from pbr.rulebook.model import Criterion, ReducedBy, Test
 from pbr.rulebook.overlay import Merge
 from pbr.rulebook.rules import Rules, own_parameters, walk
-from pbr.values import Verdict
+from pbr.values import Verdict, pounds
 
 
 @dataclass(frozen=True)
@@ -49,8 +61,31 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class PaymentOutcome:
+    """What was paid in a case of payments, in pence by route; `reason`: why something was not, as attrition has it."""
+
+    case: PaymentCase
+    pays: Mapping[str, int]
+    total: int
+    reason: str
+    engine: str = "claims"
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """What is not as the case expects, in sentences; none where it passes."""
+        case, found = self.case, []
+        if self.pays != case.pays:
+            found.append(f"expected {_amounts(case.pays)}, found {_amounts(self.pays)}")
+        if case.total is not None and self.total != case.total:
+            found.append(f"expected {pounds(case.total)} in all, found {pounds(self.total)}")
+        if case.reason is not None and self.reason != case.reason:
+            found.append(f"expected reason '{case.reason}', found '{self.reason}'")
+        return tuple(found)
+
+
+@dataclass(frozen=True)
 class CaseReport:
-    """A pack's cases as run.
+    """A pack's cases as run; those of payments count towards no coverage.
 
     `coverage` has a row for each criterion and route, in the pack's order (with an overlay, only for those that it
     changes, by themselves or by a figure, and those that its cases are about): `part`, `item`, `cases`, how many of
@@ -60,20 +95,23 @@ class CaseReport:
     """
 
     outcomes: tuple[Outcome, ...]
+    payments: tuple[PaymentOutcome, ...]
     coverage: pl.DataFrame
     lacking: tuple[str, ...]
 
     @property
-    def failures(self) -> tuple[Outcome, ...]:
-        return tuple(outcome for outcome in self.outcomes if outcome.differences)
+    def failures(self) -> tuple[Outcome | PaymentOutcome, ...]:
+        run: tuple[Outcome | PaymentOutcome, ...] = (*self.outcomes, *self.payments)
+        return tuple(outcome for outcome in run if outcome.differences)
 
 
 def run_cases(loaded: LoadedPack, engines: Mapping[str, Engine]) -> CaseReport:
-    """Every case of a pack through every engine.
+    """Every case of a pack through every engine, and every case of payments priced.
 
     Raises Faults where a case cannot be read or there is none (E240), and Disagreement where two engines differ.
     """
-    cases = load_cases(loaded)
+    examples = load_examples(loaded)
+    cases = examples.cases
     outcomes: list[Outcome] = []
     for as_of, engaged_on in sorted({(case.as_of, case.engaged_on) for case in cases}):
         of_days = [case for case in cases if (case.as_of, case.engaged_on) == (as_of, engaged_on)]
@@ -82,7 +120,36 @@ def run_cases(loaded: LoadedPack, engines: Mapping[str, Engine]) -> CaseReport:
         for name, decide in engines.items():
             outcomes += _outcomes(of_days, name, decide(facts, rules))
     _must_agree(outcomes)
-    return CaseReport(tuple(outcomes), *_coverage(cases, loaded))
+    payments = tuple(payment_outcome(case, loaded.rules(case.as_of)) for case in examples.payments)
+    return CaseReport(tuple(outcomes), payments, *_coverage(cases, loaded))
+
+
+def payment_outcome(case: PaymentCase, rules: Rules) -> PaymentOutcome:
+    """What the family of a case is paid by rules of its as-of date: the lines of its claim, priced like any other."""
+    family = pl.DataFrame({"family_id": [_family_id(0)], "engaged_on": [case.engaged_on]})
+    met = [("eligibility", "eligible"), *(("route", route) for route in case.met)]
+    findings = pl.DataFrame(
+        [{"family_id": _family_id(0), "part": part, "item": item, "verdict": "met"} for part, item in met],
+        schema=FINDINGS,
+    ).with_columns(pl.all().fill_null(""))
+    earlier = [(_family_id(0), route, "family", route, pence) for route, pence in case.already_paid.items()]
+    history = pl.DataFrame(earlier, schema=HISTORY, orient="row")
+    circumstances = Circumstances(
+        authority_code="",
+        window="",
+        claim_date=case.claim_date,
+        window_open=None,
+        families_agreed=None,
+        families_live=len({family for family, *_ in earlier}),
+        earned_autonomy=case.earned_autonomy,
+    )
+    selection = select(family, findings, history, rules, circumstances)
+    pays = dict(selection.lines.select("route", "amount_pence").iter_rows())
+    fallen = selection.attrition.filter(pl.col("outcome") == "dropped")["reason"]
+    joined = rules.pack.tariff.attachment_fee
+    at_start = 0 if joined is None else family.select(fee(rules.pack, joined)).item() or 0
+    total = at_start + sum(case.already_paid.values()) + sum(pays.values())
+    return PaymentOutcome(case, pays, total, ";".join(sorted(set(fallen))))
 
 
 def case_facts(cases: list[Case], rules: Rules) -> Facts:
@@ -185,6 +252,10 @@ def _limit(node: Test | ReducedBy, rules: Rules) -> str:
 
 def _family_id(position: int) -> str:
     return f"case-{position:06d}"
+
+
+def _amounts(pays: Mapping[str, int]) -> str:
+    return ", ".join(f"{route} {pounds(pence)}" for route, pence in sorted(pays.items())) or "nothing"
 
 
 def _listed(flags: frozenset[str]) -> str:

@@ -1,8 +1,8 @@
 """A pack's cases: worked examples that a lawyer can read, each with the facts of one family and the verdict expected.
 
-In: the files in a pack's `tests/` folder. Out: cases whose facts have the names that engines know them by. A file names
-one criterion or route, and each of its cases names every fact that this reads; the runner fills in what only other
-criteria read. Nothing here decides: the runner is in `jobs`.
+In: the files in a pack's `tests/` folder. Out: cases whose facts have the names that engines know them by, and cases of
+what is paid. A file names one criterion or route, and each of its cases names every fact that this reads; the runner
+fills in what only other criteria read. Nothing here decides or prices: the runner is in `jobs`.
 
     criterion: attendance_improved
     cases:
@@ -25,6 +25,25 @@ A member is there at engagement and at the as-of date unless `present: [as_of]` 
 family unless `resident: false` does; a child is of school age in the terms before each day unless
 `of_school_age: [engagement]` says otherwise. A family engaged 12 months before the as-of date unless `engaged_on` says
 when; it is read with the figures of that day where a rule speaks of engagement.
+
+A file of `payments` says what an eligible family earns that meets some routes, instead of how it came to meet them:
+
+    payments:
+      - name: Employment and progress to work in one claim
+        basis: £4,000 in all for a family in continuous employment.
+        engaged_on: 2013-03-31
+        met: [continuous_employment, progress_to_work]
+        pays:
+          continuous_employment: £800
+        total: £4,000
+        reason: paid_by_continuous_employment
+
+`pays` has each line of the claim, one of £0 as well; a route that it does not name is not claimed. `total` is all that
+the family has earned by then, with what was paid when it joined. `reason` is why something is not paid, in the words of
+the attrition table; where nothing is, it must be there. `already_paid: {crime_asb_education: £700}` are earlier claims
+(under another framework, `another_framework: £800`). A claim is decided as of the last day of claims and made on that
+day, unless `as_of` or `claim_date` says otherwise, and the authority has no Earned Autonomy unless
+`earned_autonomy: true`.
 """
 
 from __future__ import annotations
@@ -37,14 +56,18 @@ from typing import Any
 
 from pbr.errors import Fault, Faults
 from pbr.rulebook import marked
-from pbr.rulebook.check import ENROLMENTS, close
-from pbr.rulebook.load import LoadedPack
+from pbr.rulebook.check import ENROLMENTS, SOCIAL_CARE_KINDS, close
+from pbr.rulebook.load import LoadedPack, in_unit
 from pbr.rulebook.marked import Marked
 from pbr.rulebook.measures import (
     DaysSince,
     Measure,
     MonthsSince,
+    NeedIdentified,
+    NeedsIdentified,
+    NeedsOutstanding,
     OffendingMeasure,
+    OpenSocialCare,
     ProvisionStarts,
     Recorded,
     Resident,
@@ -70,6 +93,10 @@ from pbr.rulebook.rules import Role, Rules, criterion_of, parts
 from pbr.values import REASONS, Share, Verdict, add_months
 
 ANCHORS = ("engagement", "as_of")
+ANOTHER_FRAMEWORK = "another_framework"
+"""What a payment case calls a route of another framework that was paid already."""
+LARGEST = 100_000
+"""The largest number that a case can give as a fact: no family has so many incidents or sessions, nor lives so long."""
 _UNKNOWN_REASONS = REASONS[:6]
 
 
@@ -141,17 +168,53 @@ class Case:
         return self.family.get(key, _UNSAID[measure.unit])
 
 
-def load_cases(loaded: LoadedPack) -> tuple[Case, ...]:
-    """The pack's cases in the order of their files and lines. Raises Faults (E240 to E245, and E202 to E204)."""
+@dataclass(frozen=True)
+class PaymentCase:
+    """One worked example of what is paid: a family that is eligible and meets the routes `met`. Amounts are in pence.
+
+    `pays` has an amount for each line of the claim; `total` and `reason` are compared only where they are given.
+    """
+
+    place: str
+    name: str
+    basis: str
+    engaged_on: date
+    as_of: date
+    claim_date: date
+    met: tuple[str, ...]
+    already_paid: Mapping[str, int]
+    earned_autonomy: bool
+    pays: Mapping[str, int]
+    total: int | None
+    reason: str | None
+    item: str = "payments"
+
+
+@dataclass(frozen=True)
+class WorkedExamples:
+    """All that a pack's `tests/` hold, in the order of their files and lines."""
+
+    cases: tuple[Case, ...]
+    payments: tuple[PaymentCase, ...]
+
+
+def load_examples(loaded: LoadedPack) -> WorkedExamples:
+    """The pack's worked examples. Raises Faults (E240 to E245, and E202 to E204)."""
     documents, unreadable = case_files(loaded)
     cases, faults = read_cases(loaded, documents)
-    if unreadable or faults:
-        raise Faults([*unreadable, *faults])
+    payments, of_payments = read_payments(loaded, documents)
+    if unreadable or faults or of_payments:
+        raise Faults([*unreadable, *faults, *of_payments])
     if not cases:
         what = "the pack has no cases"
         place = loaded.place().rpartition("/")[0]
         raise Faults(Fault("E240", f"{place}/tests", what, "Add worked examples in tests/<criterion>.yaml."))
-    return cases
+    return WorkedExamples(cases, payments)
+
+
+def load_cases(loaded: LoadedPack) -> tuple[Case, ...]:
+    """The pack's cases of criteria and routes. Raises Faults (E240 to E245, and E202 to E204)."""
+    return load_examples(loaded).cases
 
 
 def case_files(loaded: LoadedPack) -> tuple[tuple[Marked, ...], list[Fault]]:
@@ -167,10 +230,19 @@ def case_files(loaded: LoadedPack) -> tuple[tuple[Marked, ...], list[Fault]]:
 
 
 def read_cases(loaded: LoadedPack, documents: Iterable[Marked]) -> tuple[tuple[Case, ...], list[Fault]]:
-    """The cases of files, as a pack reads them, and what is wrong with the others (E241 to E245)."""
+    """The cases of criteria and routes in files, as a pack reads them, and what is wrong with them (E241 to E245)."""
     faults: list[Fault] = []
     rules = cache(loaded.rules)
-    cases = [case for document in documents for case in _File(loaded, rules, document, faults).cases()]
+    of_facts = [document for document in documents if "payments" not in document.data]
+    cases = [case for document in of_facts for case in _CaseFile(loaded, rules, document, faults).cases()]
+    return tuple(cases), faults
+
+
+def read_payments(loaded: LoadedPack, documents: Iterable[Marked]) -> tuple[tuple[PaymentCase, ...], list[Fault]]:
+    """The cases of payments in files, and what is wrong with them (E241, E242, E245)."""
+    faults: list[Fault] = []
+    of_money = [document for document in documents if "payments" in document.data]
+    cases = [case for document in of_money for case in _PaymentFile(loaded, document, faults).cases()]
     return tuple(cases), faults
 
 
@@ -324,33 +396,75 @@ def _reads(node: Expression, rules: Rules, role: Role | None = None) -> Iterator
 
 
 class _File:
-    """Reads the cases of one file."""
+    """What files of every kind have: a list of cases, each with a name of its own and the text that it rests on."""
 
-    def __init__(
-        self, loaded: LoadedPack, rules: Callable[[date, date], Rules], document: Marked, faults: list[Fault]
-    ) -> None:
+    def __init__(self, loaded: LoadedPack, document: Marked, faults: list[Fault]) -> None:
         self.loaded = loaded
-        self.rules = rules
-        self.readers: dict[tuple[date, date], _FamilyReader] = {}
         self.document = document
         self.faults = faults
 
     def fault(self, code: str, path: marked.Path, what: str, next_step: str) -> None:
         self.faults.append(Fault(code, self.document.place(path), what, next_step))
 
-    def cases(self) -> Iterator[Case]:
-        data = self.document.data
-        self.known_keys(data, ("criterion", "route", "cases"), ())
-        named = self.named()
-        cases = data.get("cases")
+    def known_keys(self, data: Mapping[str, Any], known: Iterable[str], path: marked.Path) -> None:
+        for key in data:
+            if key not in known:
+                what = f"'{key}' is not a key here{close(key, known)}"
+                self.fault("E241", (*path, key), what, f"It can have: {', '.join(known)}.")
+
+    def listed(self, key: str, asked: str) -> Iterator[tuple[marked.Path, dict[str, Any]]]:
+        """The cases under a key, each with its path. `asked`: what one must give."""
+        cases = self.document.data.get(key)
         if not isinstance(cases, tuple) or not cases:
-            self.fault("E241", ("cases",), "the file has no list of `cases`", "Add `cases:` with one case or more.")
+            self.fault("E241", (key,), f"the file has no list of `{key}`", f"Add `{key}:` with one case or more.")
             return
+        names: dict[str, marked.Path] = {}
         for position, case in enumerate(cases):
-            path = ("cases", position)
+            path = (key, position)
             if not isinstance(case, dict):
-                self.fault("E241", path, "a case is not a set of keys", "Give it name, basis, facts and expected.")
-            elif named is not None and (read := self.case(case, *named, path)) is not None:
+                self.fault("E241", path, "a case is not a set of keys", f"Give it {asked}.")
+                continue
+            for text in ("name", "basis"):
+                if not isinstance(case.get(text), str) or not case[text]:
+                    self.fault("E241", (*path, text), f"a case has no text as its `{text}`", f"Add `{text}:` to it.")
+            name = str(case.get("name", position))
+            if name in names:
+                line = self.document.place(names[name]).rpartition(":")[2]
+                what = f"two cases have one name (the first on line {line})"
+                self.fault("E241", (*path, "name"), what, "Name each by what it shows, or take one of them away.")
+            names.setdefault(name, (*path, "name"))
+            yield path, case
+
+    def day(self, data: dict[str, Any], key: str, path: marked.Path, default: date | None) -> date | None:
+        """A date of a case; None, with its fault, where it is none."""
+        if key not in data and default is not None:
+            return default
+        if isinstance(day := data.get(key), date):
+            return day
+        self.fault("E241", (*path, key), f"`{key}` is not a date", "Write it as 2014-01-31.")
+        return None
+
+    def engaged_before(self, engaged_on: date, as_of: date, path: marked.Path) -> None:
+        if engaged_on >= as_of:
+            what = f"`engaged_on` is {engaged_on}, not before the as-of date {as_of}"
+            self.fault("E241", (*path, "engaged_on"), what, "Give an earlier day, or a later `as_of`.")
+
+
+class _CaseFile(_File):
+    """Reads a file of cases of one criterion or route."""
+
+    def __init__(
+        self, loaded: LoadedPack, rules: Callable[[date, date], Rules], document: Marked, faults: list[Fault]
+    ) -> None:
+        super().__init__(loaded, document, faults)
+        self.rules = rules
+        self.readers: dict[tuple[date, date], _FamilyReader] = {}
+
+    def cases(self) -> Iterator[Case]:
+        self.known_keys(self.document.data, ("criterion", "route", "cases"), ())
+        named = self.named()
+        for path, case in self.listed("cases", "name, basis, facts and expected"):
+            if named is not None and (read := self.case(case, *named, path)) is not None:
                 yield read
 
     def named(self) -> tuple[str, str] | None:
@@ -373,24 +487,25 @@ class _File:
             return None
         return known[item], item
 
-    def known_keys(self, data: Mapping[str, Any], known: Iterable[str], path: marked.Path) -> None:
-        for key in data:
-            if key not in known:
-                what = f"'{key}' is not a key here{close(key, known)}"
-                self.fault("E241", (*path, key), what, f"It can have: {', '.join(known)}.")
-
     # ------------------------------------------------------------------------------------------------- one case
 
     def case(self, data: dict[str, Any], part: str, item: str, path: marked.Path) -> Case | None:
         before = len(self.faults)
         self.known_keys(data, ("name", "basis", "as_of", "engaged_on", "facts", "expected", "reason", "flags"), path)
-        for key in ("name", "basis"):
-            if not isinstance(data.get(key), str) or not data[key]:
-                self.fault("E241", (*path, key), f"a case has no text as its `{key}`", f"Add `{key}:` to it.")
         if data.get("expected") not in tuple(Verdict):
             self.fault("E241", (*path, "expected"), "`expected` is no verdict", f"Expect one of {', '.join(Verdict)}.")
         self.expectations(data, part, path)
-        as_of, engaged_on = self.days(data, path)
+        as_of = self.day(data, "as_of", path, self.loaded.last_day)
+        decided = [one.decided for one in self.loaded.pack.in_force]
+        if "as_of" in data and as_of is not None and all(as_of not in period for period in decided):
+            what = f"the pack decides nobody as of {as_of}"
+            days = ", ".join(f"{period.start} to {period.until}" for period in decided)
+            self.fault("E241", (*path, "as_of"), what, f"Choose a day it decides on: {days}.")
+            as_of = None
+        as_of = as_of or self.loaded.last_day
+        engaged_on = self.day(data, "engaged_on", path, add_months(as_of, -12))
+        if engaged_on is not None:
+            self.engaged_before(engaged_on, as_of, path)
         facts = data.get("facts")
         if not isinstance(facts, dict):
             self.fault(
@@ -398,7 +513,7 @@ class _File:
             )
         if len(self.faults) > before:
             return None
-        assert isinstance(facts, dict)
+        assert isinstance(facts, dict) and engaged_on is not None
         if (as_of, engaged_on) not in self.readers:
             self.readers[as_of, engaged_on] = _FamilyReader(self, self.rules(as_of, engaged_on), part, item)
         family, members = self.readers[as_of, engaged_on].read(facts, (*path, "facts"))
@@ -420,22 +535,6 @@ class _File:
             flags=None if flags is None else frozenset(flags),
         )
 
-    def days(self, data: dict[str, Any], path: marked.Path) -> tuple[date, date]:
-        """The as-of date and the engagement date of a case."""
-        as_of = data.get("as_of", self.loaded.last_day)
-        if not isinstance(as_of, date):
-            self.fault("E241", (*path, "as_of"), "`as_of` is not a date", "Write it as 2014-01-31.")
-            as_of = self.loaded.last_day
-        engaged_on = data.get("engaged_on", add_months(as_of, -12))
-        if not isinstance(engaged_on, date):
-            self.fault("E241", (*path, "engaged_on"), "`engaged_on` is not a date", "Write it as 2013-01-31.")
-        elif engaged_on >= as_of:
-            what = f"`engaged_on` is {engaged_on}, not before the as-of date {as_of}"
-            self.fault("E241", (*path, "engaged_on"), what, "Give an earlier day, or a later `as_of`.")
-        else:
-            return as_of, engaged_on
-        return as_of, add_months(as_of, -12)
-
     def expectations(self, data: dict[str, Any], part: str, path: marked.Path) -> None:
         """What a case expects beside its verdict: reasons, and flags of a route."""
         reason = data.get("reason", "")
@@ -452,10 +551,111 @@ class _File:
             )
 
 
+class _PaymentFile(_File):
+    """Reads a file of cases of payments."""
+
+    def cases(self) -> Iterator[PaymentCase]:
+        self.known_keys(self.document.data, ("payments",), ())
+        for path, case in self.listed("payments", "name, basis, engaged_on, met and pays"):
+            if (read := self.case(case, path)) is not None:
+                yield read
+
+    def case(self, data: dict[str, Any], path: marked.Path) -> PaymentCase | None:
+        before = len(self.faults)
+        self.known_keys(data, _PAYMENT_KEYS, path)
+        as_of = self.day(data, "as_of", path, self.loaded.last_day)
+        engaged_on = self.day(data, "engaged_on", path, None)
+        claim_date = self.day(data, "claim_date", path, as_of)
+        self.in_order(engaged_on, as_of, claim_date, path)
+        met = self.routes(data, path)
+        already_paid = self.amounts(data, "already_paid", (*self.loaded.pack.routes, ANOTHER_FRAMEWORK), path)
+        pays = self.amounts(data, "pays", met, path)
+        if "pays" not in data:
+            self.fault("E241", path, "a case does not say what is paid", "Add `pays:`, with `{}` for nothing.")
+        total = self.pence(data["total"], (*path, "total")) if "total" in data else None
+        reason, earned_autonomy = data.get("reason"), data.get("earned_autonomy", False)
+        if reason is None and "pays" in data and not pays:
+            self.fault("E241", path, "the case does not say why nothing is paid", "Add `reason:`.")
+        if reason is not None and (not isinstance(reason, str) or not reason):
+            self.fault("E241", (*path, "reason"), "`reason` is no text", "Write a reason of the attrition table.")
+        if not isinstance(earned_autonomy, bool):
+            self.fault("E241", (*path, "earned_autonomy"), "it is not true or false", "Write true, or take it out.")
+        if len(self.faults) > before:
+            return None
+        assert as_of is not None and engaged_on is not None and claim_date is not None
+        return PaymentCase(
+            place=self.document.place(path),
+            name=data["name"],
+            basis=data["basis"],
+            engaged_on=engaged_on,
+            as_of=as_of,
+            claim_date=claim_date,
+            met=met,
+            already_paid=already_paid,
+            earned_autonomy=earned_autonomy,
+            pays=pays,
+            total=total,
+            reason=reason,
+        )
+
+    def in_order(self, engaged_on: date | None, as_of: date | None, claim_date: date | None, path: marked.Path) -> None:
+        """A day after the last that the pack decides on is what a case may be about; one before its first is not."""
+        first = min(one.decided.start for one in self.loaded.pack.in_force)
+        if as_of is not None and as_of < first:
+            what = f"the pack decides nobody before {first}"
+            self.fault("E241", (*path, "as_of"), what, "Give a later day.")
+        elif as_of is not None and engaged_on is not None:
+            self.engaged_before(engaged_on, as_of, path)
+        if as_of is not None and claim_date is not None and claim_date < as_of:
+            what = f"`claim_date` is {claim_date}, before the as-of date {as_of}"
+            self.fault("E241", (*path, "claim_date"), what, "Give a later day, or an earlier `as_of`.")
+
+    def routes(self, data: dict[str, Any], path: marked.Path) -> tuple[str, ...]:
+        met, known = data.get("met"), self.loaded.pack.routes
+        if not isinstance(met, tuple) or not met or len(set(map(str, met))) < len(met):
+            what = "a case does not say which routes are met, each once"
+            self.fault("E241", (*path, "met"), what, f"Add `met:` with some of {', '.join(known)}.")
+            return ()
+        for position, route in enumerate(met):
+            if str(route) not in known:
+                what = f"there is no route '{route}'{close(str(route), known)}"
+                self.fault("E242", (*path, "met", position), what, f"Those of the pack: {', '.join(known)}.")
+        return tuple(map(str, met))
+
+    def amounts(self, data: dict[str, Any], key: str, known: Iterable[str], path: marked.Path) -> dict[str, int]:
+        """Pence by route."""
+        given = data.get(key, {})
+        if not isinstance(given, dict):
+            self.fault("E241", (*path, key), f"`{key}` is not a set of routes with amounts", "Write `route: £800`.")
+            return {}
+        known = tuple(known)
+        for route in given:
+            if route not in known:
+                what = f"'{route}' is no route that can stand in `{key}` here{close(route, known)}"
+                next_step = f"It can have: {', '.join(known)}."
+                if route.isdecimal():
+                    next_step = "A comma in braces ends an amount: give each route a line of its own."
+                self.fault("E242", (*path, key, route), what, next_step)
+        return {route: self.pence(amount, (*path, key, route)) for route, amount in given.items()}
+
+    def pence(self, written: Any, path: marked.Path) -> int:
+        try:
+            return int(in_unit(written, "pence"))
+        except ValueError:
+            self.fault("E245", path, "this is no amount of money", "Write it as £3,200 or £0.50.")
+            return 0
+
+
+_PAYMENT_KEYS = (
+    *("name", "basis", "engaged_on", "as_of", "claim_date", "met", "already_paid", "earned_autonomy"),
+    *("pays", "total", "reason"),
+)
+
+
 class _FamilyReader:
     """Reads the facts of cases of the same days: names become the keys that engines know."""
 
-    def __init__(self, file: _File, rules: Rules, part: str, item: str) -> None:
+    def __init__(self, file: _CaseFile, rules: Rules, part: str, item: str) -> None:
         self.file = file
         self.rules = rules
         self.item = item
@@ -591,6 +791,10 @@ class _FamilyReader:
             case {"unknown": reason, **rest} if not rest and reason in _UNKNOWN_REASONS:
                 return CaseFact(None, str(reason))
             case tuple() if codes is not None and all(isinstance(code, str) for code in given):
+                for code in given:
+                    if (known := _words(measure, self.rules.pack)) is not None and code not in known:
+                        what = f"the pack does not know '{code}'{close(code, known)}"
+                        self.file.fault("E245", path, what, "Name a word of its lists; nothing looks for others.")
                 return CaseFact(_found(measure, given, codes))
             case _ if ways > 1:
                 what = f"'{measure.name}' is read in more than one way for this day"
@@ -604,7 +808,7 @@ class _FamilyReader:
             case int() if (
                 measure.unit in ("count", "weeks", "days", "months", "years")
                 and not isinstance(given, bool)
-                and given >= 0
+                and 0 <= given <= LARGEST
             ):
                 return CaseFact(given)
             case str() if measure.unit == "share":
@@ -612,7 +816,7 @@ class _FamilyReader:
                     share = Share.parse(given)
                 except ValueError:
                     share = Share(2, 1)
-                if share.numerator <= share.denominator:
+                if share.numerator <= share.denominator <= LARGEST:
                     return CaseFact(share)
             case str() if measure.unit == "words" and given in ENROLMENTS:
                 return CaseFact(given)
@@ -640,18 +844,33 @@ def _found(measure: Measure, given: tuple[str, ...], codes: tuple[str, ...]) -> 
     return different if measure.unit == "count" else different > 0
 
 
+def _words(measure: Measure, pack: Pack) -> frozenset[str] | None:
+    """The words that a case can give as found; None where any may stand in records (benefits and provision)."""
+    match measure:
+        case OpenSocialCare():
+            return frozenset(SOCIAL_CARE_KINDS)
+        case NeedIdentified() | NeedsIdentified() | NeedsOutstanding():
+            lists = [parameter for parameter in pack.parameters.values() if parameter.unit in ("codes", "need")]
+            values = [dated.value for parameter in lists for dated in parameter.values]
+            return frozenset(
+                word for value in values for word in (value if isinstance(value, tuple) else (str(value),))
+            )
+        case _:
+            return None
+
+
 _LISTS = {
     "member": "Give the codes that are found, as in [JSA] or [].",
     "family": "Give the needs that are so, as in [debt] or [].",
 }
 _VALUES = {
-    "count": "Write a whole number, or {unknown: not_covered}.",
-    "share": "Write it as 57/380, or {unknown: no_record}.",
+    "count": f"Write a whole number up to {LARGEST:,}, or {{unknown: not_covered}}.",
+    "share": f"Write it as 57/380, of {LARGEST:,} at the most, or {{unknown: no_record}}.",
     "boolean": "Write true or false, or {unknown: not_covered}.",
-    "weeks": "Write whole weeks, or {unknown: not_covered}.",
-    "days": "Write whole days, or {unknown: not_covered}.",
-    "months": "Write whole months, or {unknown: missing_field}.",
-    "years": "Write whole years, or {unknown: quarantined}.",
+    "weeks": f"Write whole weeks up to {LARGEST:,}, or {{unknown: not_covered}}.",
+    "days": f"Write whole days up to {LARGEST:,}, or {{unknown: not_covered}}.",
+    "months": f"Write whole months up to {LARGEST:,}, or {{unknown: missing_field}}.",
+    "years": f"Write whole years up to {LARGEST:,}, or {{unknown: quarantined}}.",
     "words": f"Write one or more of {', '.join(ENROLMENTS)}, or {{unknown: no_record}}.",
 }
 
