@@ -6,7 +6,7 @@ them must agree.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
@@ -24,8 +24,9 @@ from pbr.linkage import Evidence, attach
 from pbr.measures.calendar import Calendar, Term
 from pbr.measures.cohorts import Cohort, measure_cohorts
 from pbr.measures.facts import Facts
+from pbr.measures.practice import rests_on_all_needs, unplaced
 from pbr.rulebook.load import LoadedPack
-from pbr.rulebook.rules import Rules, needs
+from pbr.rulebook.rules import Rules
 from pbr.sources import Extract
 from pbr.workspace import FILE, Workspace
 
@@ -109,16 +110,25 @@ class Measurement:
             records = self.evidence.records.get(table)
             if records is not None and records.is_empty() and not extract.accepted.is_empty():
                 told.append(f"{table}: none of its {extract.accepted.height} records is about a member")
-        if unheard := self._needs_unheard_of():
-            told.append(f"needs: {unheard} records name a need that the rules do not know, and count for nothing")
+        for table, unheard, in_doubt in self._needs_unheard_of():
+            effect = f"put {in_doubt} families in doubt" if in_doubt else "count for nothing"
+            told.append(f"{table}: {unheard} records name a need that the rules do not know, and {effect}")
         if differing := self.differing_terms.height:
             told.append(f"marks: {differing} terms differ from their termly rows, which were used")
         return tuple(told)
 
-    def _needs_unheard_of(self) -> int:
-        known = {need for pack in self.packs for need in needs(pack.pack)}
-        records = self.evidence.records.get("needs")
-        return 0 if records is None else records.filter(~pl.col("need").is_in(sorted(known))).height
+    def _needs_unheard_of(self) -> Iterator[tuple[str, int, int]]:
+        """The tables whose records name a need that the rules of their family do not know, before the as-of date; how
+        many do, and how many families that leaves in doubt.
+        """
+        found = []
+        for cohort in self.cohorts:
+            doubts = any(rests_on_all_needs(call) for call in cohort.rules.family_measures.values())
+            lost = unplaced(self.evidence, cohort.rules.written).filter(pl.col("dated") < self.as_of)
+            own = lost.join(cohort.facts.families.select("family_id"), on="family_id", how="semi")
+            found.append(own.with_columns(in_doubt=pl.when(doubts).then("family_id")))
+        by_table = pl.concat(found).group_by("table").agg(pl.len(), pl.col("in_doubt").drop_nulls().n_unique())
+        yield from by_table.sort("table").iter_rows()
 
     def _about_nobody(self, table: str, extract: Extract) -> int:
         if table == "families":

@@ -1,12 +1,14 @@
 """Practice: what practitioners record of a family: its needs and their outcomes, and what its own record says.
 
 A need or an outcome names the person it is about by the authority's own id, or nobody: then it is the family's own.
+One whose need is none that the pack knows cannot be placed, and leaves unknown what all of a family's needs decide.
 However many measures ask for needs, the table is grouped once.
 """
 
 from __future__ import annotations
 
 from calendar import monthrange
+from datetime import timedelta
 from typing import Any
 
 import polars as pl
@@ -24,28 +26,57 @@ from pbr.rulebook.measures import (
     NeedsOutstanding,
     Recorded,
 )
+from pbr.rulebook.model import Pack
 from pbr.rulebook.rules import Rules
+from pbr.rulebook.rules import needs as needs_of
 
 NOBODY = ""
 """The person of a record that names none."""
 ONE_NEED = ["family_id", "need"]
 ONE_INSTANCE = [*ONE_NEED, "person"]
 """A need of one person, or of nobody in particular."""
+DATED = {"needs": "identified_on", "outcomes": "observed_on"}
+"""The tables that name a need, and the day of their records."""
 
 
 def measure(calls: dict[str, Any], families: pl.DataFrame, evidence: Evidence, rules: Rules) -> pl.DataFrame:
     """Facts of families: `family_id` and one struct column a key. `families` has the columns of `subjects.families`."""
-    needs, outcomes = _needs(families, evidence, rules), _rows(evidence, "outcomes", "observed_on", rules)
+    needs, outcomes = _needs(families, evidence, rules), _rows(evidence, "outcomes", rules)
     cited = pl.concat(
         [
             _identified(calls, needs, rules),
             _outstanding(calls, needs, outcomes, rules),
             _observed(calls, outcomes, rules),
-        ]
+            _in_doubt(calls, families, unplaced(evidence, rules.written), rules),
+        ],
+        how="diagonal",
     )
     frame = _beside(families, cited, [key for key, call in calls.items() if _asks_for_needs(call)])
     facts = {key: _fact(key, call, evidence.coverage, rules) for key, call in calls.items()}
     return frame.lazy().select("family_id", **facts).collect()
+
+
+def unplaced(evidence: Evidence, pack: Pack) -> pl.DataFrame:
+    """The needs and outcomes of every family and day whose need is none that the pack knows.
+
+    Columns `table`, `family_id`, `record_id`, `dated`.
+    """
+    known = pl.Series("need", sorted(needs_of(pack)), pl.String).to_frame().select(_compared()).to_series()
+    rows = [
+        evidence.records[table].lazy().select("family_id", "record_id", _compared(), table=pl.lit(table), dated=dated)
+        for table, dated in DATED.items()
+    ]
+    lost = pl.concat(rows).filter(~pl.col("need").is_in(known.implode()))
+    return lost.select("table", "family_id", "record_id", "dated").collect()
+
+
+def rests_on_all_needs(call: MeasureNode) -> bool:
+    """Whether a need or an outcome that cannot be placed leaves the measure unknown.
+
+    At engagement it counts for nothing, which makes nobody eligible; later it may be a problem that is left.
+    """
+    is_later = isinstance(call, NeedIdentified | NeedsIdentified) and call.on != "engagement"
+    return is_later or isinstance(call, NeedsOutstanding)
 
 
 def _asks_for_needs(call: MeasureNode) -> bool:
@@ -63,14 +94,15 @@ def _fact(key: str, call: MeasureNode, coverage: dict[str, Coverage], rules: Rul
             count = found("count").fill_null(0)
             value = count > 0 if isinstance(call, NeedIdentified) else count
             is_covered = covered(coverage.get("needs"), when, when + one_day)
-            return fact(call, value, is_covered=is_covered, records=records)
+            return fact(call, value, is_covered=is_covered, records=records, unplaced=found("unplaced"))
         case NeedsOutstanding():
             last, then = day("day_before_as_of", rules.on), pl.lit(rules.on)
             # What would undo an answer, or give one, is seen from the first day that matters on.
             since = pl.coalesce(found("first"), last)
             seen = [covered(coverage.get("needs"), last, then), covered(coverage.get("outcomes"), since, then)]
             value = found("count").fill_null(0)
-            return fact(call, value, is_covered=pl.all_horizontal(seen), records=records)
+            is_covered = pl.all_horizontal(seen)
+            return fact(call, value, is_covered=is_covered, records=records, unplaced=found("unplaced"))
         case DaysSince(field="outcome_observed_on"):
             return _since(call, (pl.lit(rules.on) - found("last")).dt.total_days(), records)
         case DaysSince():
@@ -114,16 +146,21 @@ def _whole_months(dated: pl.Expr, rules: Rules) -> pl.Expr:
 # ------------------------------------------------------------------------------------------------- needs and outcomes
 
 
-def _rows(evidence: Evidence, table: str, dated: str, rules: Rules) -> pl.LazyFrame:
-    """The records dated before the as-of date, and whose each is: `person`."""
-    rows = evidence.records[table].lazy().filter(pl.col(dated) < rules.on)
-    return rows.with_columns(person=squeezed("person_id").fill_null(NOBODY)).drop("person_id")
+def _compared() -> pl.Expr:
+    """A `need` as it is compared: without case, and without white space around it."""
+    return pl.col("need").str.strip_chars().str.to_uppercase()
+
+
+def _rows(evidence: Evidence, table: str, rules: Rules) -> pl.LazyFrame:
+    """The records dated before the as-of date, their needs as compared, and whose each is: `person`."""
+    rows = evidence.records[table].lazy().filter(pl.col(DATED[table]) < rules.on)
+    return rows.with_columns(_compared(), person=squeezed("person_id").fill_null(NOBODY)).drop("person_id")
 
 
 def _needs(families: pl.DataFrame, evidence: Evidence, rules: Rules) -> pl.LazyFrame:
     """Every need identified before the as-of date, and whether it is one of a non-resident adult's (`theirs`)."""
     engaged = families.lazy().select("family_id", "engaged_on")
-    needs = _rows(evidence, "needs", "identified_on", rules).join(engaged, on="family_id")
+    needs = _rows(evidence, "needs", rules).join(engaged, on="family_id")
     of_person = needs.join(
         evidence.members.lazy().with_columns(person=squeezed("person_id")), on=["family_id", "person"]
     )
@@ -139,9 +176,13 @@ def _needs(families: pl.DataFrame, evidence: Evidence, rules: Rules) -> pl.LazyF
 
 
 def _asked(parameters: dict[str, str], rules: Rules) -> pl.LazyFrame:
-    """Each key with each of the needs that it asks for: `key`, `need`. `parameters`: the one that lists a key's."""
+    """Each key with each of the needs that it asks for, as compared: `key`, `need`.
+
+    `parameters`: the one that lists a key's.
+    """
     pairs = [(key, need) for key, parameter in parameters.items() for need in rules.codes(parameter)]
-    return pl.LazyFrame(pairs, schema={"key": pl.String, "need": pl.String}, orient="row").unique()
+    asked = pl.LazyFrame(pairs, schema={"key": pl.String, "need": pl.String}, orient="row")
+    return asked.with_columns(_compared()).unique()
 
 
 def _identified(calls: dict[str, Any], needs: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
@@ -179,11 +220,31 @@ def _outstanding(calls: dict[str, Any], needs: pl.LazyFrame, outcomes: pl.LazyFr
     return rows.select("family_id", "key", "record_id", counted=counted, dated="since")
 
 
+def _in_doubt(calls: dict[str, Any], families: pl.DataFrame, lost: pl.DataFrame, rules: Rules) -> pl.LazyFrame:
+    """Whose needs cannot all be placed by the day of a key that rests on them; columns as `_beside` takes them."""
+    days = {"as_of": rules.on, "day_before_as_of": rules.on - timedelta(days=1)}
+    of = {
+        key: rules.on if isinstance(call, NeedsOutstanding) else days[call.on]
+        for key, call in calls.items()
+        if rests_on_all_needs(call)
+    }
+    asked = pl.LazyFrame({"key": list(of), "on": list(of.values())}, schema={"key": pl.String, "on": pl.Date})
+    return (
+        lost.lazy()
+        .filter(pl.col("dated") < rules.on)
+        .join(families.lazy().select("family_id", "engaged_on"), on="family_id")
+        .join(asked, how="cross")
+        .filter(pl.col("on") > pl.col("engaged_on"))
+        .select("family_id", "key", "record_id", unplaced=pl.lit(True))
+    )
+
+
 def _beside(families: pl.DataFrame, cited: pl.LazyFrame, keys: list[str]) -> pl.DataFrame:
-    """The families, with a struct column a key: `count` of different needs, `first` and `last` day, sorted `records`.
+    """The families, with a struct column a key: `count` of different needs, `first` and `last` day, sorted `records`,
+    and whether any of these is `unplaced`.
 
     `cited`: `family_id`, `key`, the `record_id` that it rests on, the need that is `counted` (null where the record
-    takes one away), and the day it is `dated`. A family without any has null.
+    takes one away), the day it is `dated`, and whether it is `unplaced` (or null). A family without any has null.
     """
     found = (
         cited.sort("record_id")
@@ -193,6 +254,7 @@ def _beside(families: pl.DataFrame, cited: pl.LazyFrame, keys: list[str]) -> pl.
             first=pl.col("dated").min(),
             last=pl.col("dated").max(),
             records=pl.col("record_id"),
+            unplaced=pl.col("unplaced").any(),
         )
         .with_row_index("place")
         .collect()
@@ -200,7 +262,7 @@ def _beside(families: pl.DataFrame, cited: pl.LazyFrame, keys: list[str]) -> pl.
     # Lists are slow to pivot and the places where they stand are quick.
     places = found.lazy().pivot(on="key", on_columns=keys, index="family_id", values="place").collect()
     frame = families.join(places, on="family_id", how="left", maintain_order="left")
-    values = found.select(pl.struct("count", "first", "last", "records")).to_series()
+    values = found.select(pl.struct("count", "first", "last", "records", "unplaced")).to_series()
     return frame.with_columns(values.gather(frame[key]).alias(key) for key in keys)
 
 

@@ -1,8 +1,8 @@
 """How every measure is read: the days and windows it names, whether they are covered, and how a fact is put together.
 
 A fact is null for every reason that holds: its window is not covered, a record in it may be somebody else's, a row of
-its sources about the subject is quarantined, and what the measure itself adds. What an uncovered window or a
-distrusted source holds decides nothing and is not cited.
+its sources about the subject is quarantined or says what the pack cannot place, and what the measure itself adds. What
+an uncovered window or a distrusted source holds decides nothing and is not cited; a record that cannot be placed is.
 """
 
 from __future__ import annotations
@@ -99,6 +99,7 @@ def fact(
     most: pl.Expr | None = None,
     bounds: tuple[Ratio, Ratio] | None = None,
     unsettled: pl.Expr | None = None,
+    unplaced: pl.Expr | None = None,
     is_covered: pl.Expr | None = None,
     also_null: Mapping[str, pl.Expr] | None = None,
     records: pl.Expr | None = None,
@@ -108,22 +109,23 @@ def fact(
     `value` (and `of`) count what is surely the subject's; `most` counts what is possibly theirs as well, and where the
     two differ the fact is unresolved between them. A share is unresolved between its two `bounds` where they differ.
     `unsettled`: whether a possible link leaves no bounds either. None of it is asked of a window that is not covered,
-    for then it is not read.
+    for then it is not read. `unplaced`: whether a record among `records` says what the pack cannot place (or null).
     """
     uncovered = ~is_covered if is_covered is not None else pl.lit(False)
     unresolved, bounded = _unresolved(measure, value, most, bounds)
     if unsettled is not None:
         unresolved |= unsettled
+    is_distrusted = doubted(measure)
     tests = {
         "not_covered": uncovered,
         "unresolved_link": ~uncovered & unresolved,
-        "quarantined": doubted(measure),
+        "quarantined": is_distrusted if unplaced is None else is_distrusted | unplaced.fill_null(False),
         **(also_null or {}),
     }
     codes = [pl.when(tests[code]).then(pl.lit(code)) for code in REASONS if code in tests]
     reason = pl.concat_str(codes, separator=";", ignore_nulls=True).replace("", None)
     known = reason.is_null()
-    unread = uncovered | tests["quarantined"]
+    unread = uncovered | is_distrusted
     none = pl.lit([], dtype=pl.List(pl.String))
     no_bounds = pl.lit(None, dtype=pl.List(pl.Int64))
     within = (reason == "unresolved_link") & ~(unsettled if unsettled is not None else pl.lit(False))

@@ -265,7 +265,10 @@ class NeedIdentified(MeasureNode):
 
 
 class NeedsIdentified(MeasureNode):
-    """How many different needs of a list practitioners identified on or before the day, and before the as-of date."""
+    """How many different needs of a list practitioners identified on or before the day, and before the as-of date.
+
+    For a day later than engagement, null where a need or an outcome of the family is none that the pack knows.
+    """
 
     subject: ClassVar[Subject] = "family"
     unit: ClassVar[Unit] = "count"
@@ -281,8 +284,9 @@ class NeedsOutstanding(MeasureNode):
 
     The latest outcome observed on or after the need was last identified, and on or after the engagement date, decides:
     `achieved`, and not relapsed on that day or since. What was observed before the family engaged is no progress of the
-    programme, and answers nothing. A need of one person is answered by outcomes of that person or of nobody in particular; a need of
-    nobody in particular by all of its outcomes, and whoever has relapsed leaves it outstanding.
+    programme, and answers nothing. A need of one person is answered by outcomes of that person or of nobody in
+    particular; a need of nobody in particular by all of its outcomes, and whoever has relapsed leaves it outstanding.
+    Null where a need or an outcome of the family, dated before the as-of date, is none that the pack knows.
     """
 
     subject: ClassVar[Subject] = "family"

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from pbr.linkage import Evidence
+from pbr.rulebook.rules import Rules
 from tests.measures.made_evidence import AS_OF, ENGAGED, asking, evidence, fact, facts, family, person
 
 DAY = timedelta(days=1)
@@ -150,8 +152,25 @@ def test_whose_row_is_quarantined_may_live_elsewhere_so_what_leaves_people_out_i
 # ------------------------------------------------------------------------------------------------ needs outstanding
 
 
+def rules_that_knew_truancy(name: str = "needs_outstanding", **arguments: Any) -> Rules:
+    """Rules that read one measure of `concerns`, a list from which truancy was taken out long ago."""
+    pack = asking({"name": name, "needs": "concerns"} | arguments).written
+    concerns = pack.parameters["concerns"]
+    (now,) = concerns.values
+    once = now.model_copy(update={"start": date(1999, 1, 1), "value": ("truancy", *now.value)})
+    parameters = pack.parameters | {"concerns": concerns.model_copy(update={"values": (once, now)})}
+    return Rules(pack.model_copy(update={"parameters": parameters}), AS_OF, "0" * 64)
+
+
+def read(of: Evidence, rules: Rules) -> list[Any]:
+    """The one fact that the rules read of each family."""
+    (key,) = rules.family_measures
+    return facts(of, rules).families[key].to_list()
+
+
 def outstanding(needs: list[dict[str, Any]], outcomes: list[dict[str, Any]], **more: Any) -> Any:
-    return fact(evidence(needs=needs, outcomes=outcomes, **more), "needs_outstanding", needs="concerns")
+    (cell,) = read(evidence(needs=needs, outcomes=outcomes, **more), rules_that_knew_truancy())
+    return cell
 
 
 def is_outstanding(needs: list[dict[str, Any]], outcomes: list[dict[str, Any]]) -> bool:
@@ -208,9 +227,7 @@ def test_each_familys_outcomes_are_heard_from_its_own_engagement_on() -> None:
         needs=[need(on=BEFORE_ENGAGEMENT, **row) for row in rows],
         outcomes=[outcome("achieved", ENGAGED, **row) for row in rows],
     )
-    rules = asking({"name": "needs_outstanding", "needs": "concerns"})
-    cells = facts(told, rules).families[next(iter(rules.family_measures))].to_list()
-    assert [cell["value"] for cell in cells] == [1, 0]
+    assert [cell["value"] for cell in read(told, rules_that_knew_truancy())] == [1, 0]
 
 
 @pytest.mark.parametrize("first", [ENGAGED - DAY, ENGAGED, ENGAGED + DAY])
@@ -392,3 +409,86 @@ def test_a_quarantined_need_or_outcome_of_the_family_leaves_it_unknown(table: st
 
 def test_a_family_without_needs_has_none_outstanding() -> None:
     assert outstanding([], [outcome("achieved", JUNE)])["value"] == 0
+
+
+# ------------------------------------------------------------------------------------ needs that the pack does not know
+
+
+@pytest.mark.parametrize("word", ["DEBT", " Debt", "debt\t"])
+def test_a_need_is_the_same_in_small_and_capital_letters_and_with_white_space_around_it(word: str) -> None:
+    assert identified(need(word, ENGAGED))["value"] == 1
+    told = evidence(needs=[need(" LOCAL_discretion", ENGAGED)])
+    assert fact(told, "need_identified", need="concern", on="engagement")["value"] is True
+    assert outstanding([need(word)], [])["value"] == 1
+    assert outstanding([need(word), need("debt")], [])["value"] == 1
+    assert outstanding([need(word)], [outcome("achieved", JUNE)])["value"] == 0
+    assert outstanding([need()], [outcome("achieved", JUNE, word)])["value"] == 0
+    told = evidence(outcomes=[outcome("achieved", AS_OF - 9 * DAY, " LOCAL_discretion")])
+    assert fact(told, "days_since", field="outcome_observed_on", need="concern")["value"] == 9
+
+
+def test_a_packs_own_words_are_the_same_in_small_and_capital_letters() -> None:
+    pack = asking({"name": "needs_outstanding", "needs": "concerns"}).written
+    concerns = pack.parameters["concerns"]
+    (now,) = concerns.values
+    louder = concerns.model_copy(update={"values": (now.model_copy(update={"value": ("DEBT", "Neet")}),)})
+    rules = Rules(pack.model_copy(update={"parameters": pack.parameters | {"concerns": louder}}), AS_OF, "0" * 64)
+    (cell,) = read(evidence(needs=[need("debt"), need("neet")], outcomes=[outcome("achieved", JUNE, "NEET")]), rules)
+    assert (cell["value"], cell["reason"]) == (1, None)
+
+
+def test_a_need_that_nobody_can_place_leaves_unknown_which_are_outstanding_and_is_cited() -> None:
+    cell = outstanding([need(), need("dept")], [outcome("achieved", JUNE)])
+    assert (cell["value"], cell["reason"], cell["records"]) == (None, "quarantined", ["n1", "n2", "o1"])
+
+
+def test_an_outcome_of_a_need_that_nobody_can_place_does_so_too() -> None:
+    cell = outstanding([need()], [outcome("achieved", JUNE), outcome("relapsed", JUNE + DAY, "dept")])
+    assert (cell["value"], cell["reason"], cell["records"]) == (None, "quarantined", ["n1", "o1", "o2"])
+
+
+@pytest.mark.parametrize(("when", "known"), [(ENGAGED - DAY, False), (AS_OF - DAY, False), (AS_OF, True)])
+def test_only_what_is_dated_before_the_as_of_date_is_in_doubt(when: date, known: bool) -> None:
+    for cell in (outstanding([need("dept", when)], []), outstanding([], [outcome("achieved", when, "dept")])):
+        assert (cell["value"], cell["reason"]) == ((0, None) if known else (None, "quarantined"))
+
+
+def test_a_need_that_the_pack_once_knew_is_not_in_doubt() -> None:
+    told = evidence(needs=[need("truancy")], outcomes=[])
+    (cell,) = read(told, rules_that_knew_truancy())
+    assert (cell["value"], cell["reason"]) == (0, None)
+    assert fact(told, "needs_outstanding", needs="concerns")["reason"] == "quarantined"
+
+
+def test_another_familys_need_puts_nobody_in_doubt() -> None:
+    both = (family("F1"), family("F2"))
+    told = evidence(families=both, needs=[need(), need("dept", family_id="F2")], outcomes=[])
+    assert [cell["reason"] for cell in read(told, rules_that_knew_truancy())] == [None, "quarantined"]
+
+
+def test_what_is_not_covered_is_not_read_and_what_is_quarantined_decides_nothing() -> None:
+    rows = [need(), need("dept")]
+    cell = outstanding(rows, [], covers={"needs": None})
+    assert (cell["reason"], cell["records"]) == ("not_covered;quarantined", [])
+    cell = outstanding(rows, [], doubtful_families=(("needs", "F1"),))
+    assert (cell["reason"], cell["records"]) == ("quarantined", [])
+
+
+@pytest.mark.parametrize("name", ["needs_identified", "need_identified"])
+@pytest.mark.parametrize(("on", "known"), [("engagement", True), ("day_before_as_of", False), ("as_of", False)])
+@pytest.mark.parametrize("table", ["needs", "outcomes"])
+def test_needs_are_in_doubt_on_a_later_day_and_not_at_engagement(name: str, on: str, known: bool, table: str) -> None:
+    lost = {"needs": [need("dept", ENGAGED)], "outcomes": []} | (
+        {} if table == "needs" else {"needs": [], "outcomes": [outcome("achieved", ENGAGED, "dept")]}
+    )
+    asked = {"needs": "concerns"} if name == "needs_identified" else {"need": "concern"}
+    told = evidence(covers={"needs": (ENGAGED, AS_OF)}, **lost)
+    assert fact(told, name, on=on, **asked)["reason"] == (None if known else "quarantined")
+
+
+def test_the_day_before_the_as_of_date_is_no_later_day_where_the_family_engaged_on_it() -> None:
+    told = evidence(families=(family(engaged_on=AS_OF - DAY),), needs=[need("dept")], outcomes=[])
+    (cell,) = read(told, rules_that_knew_truancy("needs_identified", on="day_before_as_of"))
+    assert (cell["value"], cell["reason"]) == (0, None)
+    (cell,) = read(told, rules_that_knew_truancy())
+    assert (cell["value"], cell["reason"]) == (None, "quarantined")
