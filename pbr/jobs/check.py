@@ -5,7 +5,7 @@ In: a workspace. Out: a `CheckReport` of tables. Nothing is decided and nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ import polars as pl
 from pbr.errors import Fault, Faults
 from pbr.jobs.decide import require_not_read_from
 from pbr.jobs.frameworks import IN_FORCE, named_pack
-from pbr.linkage import attach
+from pbr.linkage import Evidence, attach
+from pbr.measures.practice import unplaced
+from pbr.rulebook.load import LoadedPack
 from pbr.sources import QUARANTINE, Extract, read
 from pbr.workspace import Workspace
 
@@ -84,9 +86,10 @@ def check(workspace: Workspace | Path | str, say: Say = lambda step: None) -> Ch
     workspace = Workspace.of(workspace)
     faults: list[Fault] = []
     extracts: dict[str, Extract] = {}
+    pack = None
     try:
         if workspace.rules.pack != IN_FORCE:
-            named_pack(workspace)
+            pack = named_pack(workspace)
     except Faults as of_pack:
         faults += of_pack.faults
     try:
@@ -115,7 +118,10 @@ def check(workspace: Workspace | Path | str, say: Say = lambda step: None) -> Ch
             orient="row",
         ),
         warnings=pl.DataFrame(
-            [(table, warning) for table, extract in extracts.items() for warning in extract.warnings],
+            [
+                *((table, warning) for table, extract in extracts.items() for warning in extract.warnings),
+                *(_needs_unheard_of(evidence, pack) if pack else ()),
+            ],
             schema={"source": pl.String, "warning": pl.String},
             orient="row",
         ),
@@ -179,6 +185,13 @@ def _unlinked(extract: Extract, extracts: Mapping[str, Extract], linked: pl.Data
     if extract.table == "members":
         rows = rows.join(people, on="person_id", how="anti")
     return rows.height
+
+
+def _needs_unheard_of(evidence: Evidence, pack: LoadedPack) -> Iterator[tuple[str, str]]:
+    """A warning for each table whose records name a need that the pack does not know, on whatever day."""
+    lost = unplaced(evidence, pack.pack).group_by("table").agg(pl.len(), pl.col("family_id").n_unique())
+    for table, records, families in lost.sort("table").iter_rows():
+        yield table, f"{records} records of {families} families name a need that the rules do not know"
 
 
 def _counts(quarantine: pl.DataFrame) -> pl.DataFrame:

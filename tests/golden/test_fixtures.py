@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+import pbr
 from tests.oracle import phase1
 from tests.oracle.compare import Rows, decide, differences
+from tests.sources.made_sources import Authority
 
 ROOT = Path(__file__).parents[2] / "fixtures"
 FIXTURES = sorted(p.parent for p in ROOT.glob("*/expected.csv"))
@@ -54,3 +56,20 @@ def test_decide_finds_what_a_person_expects(fixture: Path, tmp_path: Path) -> No
 def test_the_oracle_finds_what_a_person_expects(fixture: Path) -> None:
     found = differences(expected(fixture), phase1.findings(fixture, as_of(fixture)))
     assert not found, f"{fixture.name} (- expected, + the oracle):\n{found}"
+
+
+def test_needs_under_words_that_no_rule_knows_are_told_of_with_the_families_in_doubt() -> None:
+    fixture = ROOT / "need-nobody-knows"
+    told = [warning for warning in pbr.decide(fixture, as_of(fixture)).of.warnings if "name a need" in warning]
+    assert told == [
+        "needs: 2 records name a need that the rules do not know, and put 2 families in doubt",
+        "outcomes: 1 records name a need that the rules do not know, and put 1 families in doubt",
+    ]
+
+
+def test_where_no_rule_rests_on_all_needs_such_words_count_for_nothing(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    days = ("2014-10-30", "2014-10-31")
+    authority.write("needs", "family_id,need,identified_on\n" + "".join(f"F1,wellbeing,{day}\n" for day in days))
+    warnings = pbr.decide(authority.load(), date(2014, 10, 31)).of.warnings
+    assert "needs: 1 records name a need that the rules do not know, and count for nothing" in warnings

@@ -112,3 +112,20 @@ def test_faults_end_with_exit_code_1_and_no_traceback(authority: Authority) -> N
 def test_the_command_has_help_with_an_example() -> None:
     result = CliRunner().invoke(check, ["--help"])
     assert "pbr check thurrock" in result.output
+
+
+def test_words_that_no_rule_of_the_pack_knows_are_told_of_and_not_shown(authority: Authority) -> None:
+    days = "F1,Ashdown,2013-01-02\nF2,Ashdown,2013-01-02\nF2,ash,2013-01-02\nF1, LOCAL_discretion,2013-01-02\n"
+    authority.write("needs", f"family_id,need,identified_on\n{days}")
+    report = check_workspace(authority.load())
+    (told,) = report.warnings.filter(report.warnings["warning"].str.contains("rules")).rows()
+    assert told == ("needs", "3 records of 2 families name a need that the rules do not know")
+    assert "Ashdown" not in run(authority).output
+
+
+def test_words_are_not_asked_about_where_each_family_has_the_pack_that_was_in_force(authority: Authority) -> None:
+    authority.write("needs", "family_id,need,identified_on\nF1,wellbeing,2013-01-02\n")
+    folder = authority.load().root
+    toml = folder / "pbr.toml"
+    toml.write_text(toml.read_text("utf-8").replace('"phase-1"', '"in-force"'), "utf-8")
+    assert not any("rules do not know" in warning for warning in check_workspace(folder).warnings["warning"])
