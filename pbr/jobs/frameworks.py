@@ -14,11 +14,9 @@ from pathlib import Path
 import polars as pl
 
 from pbr.errors import Fault, Faults
+from pbr.rulebook.load import IN_FORCE as IN_FORCE
 from pbr.rulebook.load import LoadedPack, load_pack, pack_ids
 from pbr.workspace import Workspace
-
-IN_FORCE = "in-force"
-"""The setting of a workspace whose families are decided by whichever pack was in force for them."""
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def open_bundle(path: Path) -> OpenBundle:
     data = path / "data"
     run = BatchRun.model_validate_json((data / RUN).read_bytes())
     tables = {file: read(file, (data / file).read_bytes()) for file in TABLES}
-    pack = load_pack(data / "rules")
+    pack = load_pack(data / "rules", carried=True)
     return OpenBundle(path, run, tables, pack, pack.rules(run.as_of))
 
 

@@ -54,7 +54,9 @@ class Difference:
 def differences(before: LoadedPack, after: LoadedPack) -> tuple[Difference, ...]:
     """All that differs. Raises Faults (E214) where a figure of either has no value on the day they are said for."""
     day = max(before.last_day, after.last_day)
-    return tuple(_differences(before.rules(day), after.rules(day)))
+    return tuple(
+        _differences(*(pack.rules(day if pack.decides_on(day) else pack.last_day) for pack in (before, after)))
+    )
 
 
 def _differences(before: Rules, after: Rules) -> Iterator[Difference]:

@@ -47,11 +47,13 @@ from pbr.rulebook.model import (
     When,
     tag_of,
 )
-from pbr.rulebook.overlay import OVERLAY_FILE, Merge, Overlay, merge, read_overlay
+from pbr.rulebook.overlay import OVERLAY_FILE, Merge, Overlay, merge, not_decided, read_overlay
 from pbr.rulebook.rules import Rules
 from pbr.values import Share
 
 PACK_FILE = "pack.yaml"
+IN_FORCE = "in-force"
+"""What a workspace says for whichever pack was in force for a family; no pack or overlay has it for its id."""
 
 _EXPRESSIONS: dict[str, type[Node]] = {
     "all_of": AllOf,
@@ -103,7 +105,12 @@ class LoadedPack:
     merge: Merge | None = None
 
     def rules(self, on: date, engaged: date | None = None) -> Rules:
-        """The pack as read on a day, for families engaged on one. Raises Faults (E214) where a value is missing."""
+        """The pack as read on a day, for families engaged on one.
+
+        Raises Faults: E214 where a value is missing, E247 where the overlay decides nobody on that day.
+        """
+        if self.merge is not None and (fault := not_decided(self.merge.overlay, on)):
+            raise Faults(fault)
         return Rules(self.pack, on, self.digest, lambda name: self.place("parameters", name), engaged)
 
     def place(self, *path: str | int) -> str:
@@ -124,7 +131,13 @@ class LoadedPack:
     @property
     def last_day(self) -> date:
         """The last day a claim can be made: the day for which a pack is shown and its cases are run."""
-        return self.pack.tariff.claimed_until
+        decided = self.overlay.decided if self.overlay else None
+        last = self.pack.tariff.claimed_until
+        return last if decided is None else max(decided.start, min(last, decided.until))
+
+    def decides_on(self, day: date) -> bool:
+        """Whether the overlay, where there is one, decides as of a day."""
+        return self.overlay is None or self.overlay.decided is None or day in self.overlay.decided
 
 
 def packs_folder() -> Path:
@@ -150,22 +163,25 @@ def overlay_ids() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in overlays_folder().glob(f"*/{OVERLAY_FILE}")))
 
 
-def load_pack(path_or_id: str | Path, overlay: str | Path | None = None) -> LoadedPack:
+def load_pack(path_or_id: str | Path, overlay: str | Path | None = None, *, carried: bool = False) -> LoadedPack:
     """A pack by the id of one that comes with pbr, or by the path of its folder.
 
     An overlay over it is given by its id or the path of its file, in the same way; or in one text with the pack, as
-    `phase-2+surrey-2015`. Raises Faults (E2xx): those of the pack by itself, or else those of the overlay over it.
+    `phase-2+surrey-2015`. `carried`: a bundle's, which has the ids it was decided under, whatever they stand for now.
+    Raises Faults (E2xx): those of the pack by itself, or else those of the overlay over it.
     """
     path_or_id, named = _parted(path_or_id)
     folder, name = _find(path_or_id)
     pack = _read(folder, name)
+    if not carried and (fault := _passes_for_another(pack)):
+        raise Faults(fault)
     inside = folder / OVERLAY_FILE
     given: list[tuple[Path, str]] = [(inside, f"{name}/{OVERLAY_FILE}")] if inside.is_file() else []
     given += [_find_overlay(one) for one in (named, overlay) if one is not None]
     if len(given) > 1:
         what = f"there is more than one overlay over {pack.pack.id}: {' and '.join(place for _, place in given)}"
         raise Faults(Fault("E255", given[1][1], what, "Keep one: put both plans in one file."))
-    return _with_overlay(pack, *given[0]) if given else pack
+    return _with_overlay(pack, *given[0], carried=carried) if given else pack
 
 
 def _read(folder: Path, name: str) -> LoadedPack:
@@ -193,7 +209,40 @@ def _read(folder: Path, name: str) -> LoadedPack:
     return LoadedPack(pack, pack_digest(pack), folder, files, sources)
 
 
-def _with_overlay(national: LoadedPack, path: Path, name: str) -> LoadedPack:
+def _passes_for_another(loaded: LoadedPack) -> Fault | None:
+    """A pack of a folder that has the id of something else (E246)."""
+    pack_id = loaded.pack.id
+    if loaded.folder.parent == packs_folder() or not (taken := _taken(pack_id)):
+        return None
+    if pack_id in pack_ids() and _read(packs_folder() / pack_id, f"rules/{pack_id}").digest == loaded.digest:
+        return None
+    return Fault("E246", loaded.place("id"), f"the pack's id is '{pack_id}', and {taken}", _OWN_ID)
+
+
+def _overlay_passes_for_another(overlay: Overlay) -> Fault | None:
+    """An overlay that has the id of something else (E246)."""
+    if overlay.folder.parent == overlays_folder() or not (taken := _taken(overlay.id)):
+        return None
+    if overlay.id in overlay_ids():
+        of_pbr, _ = read_overlay(overlays_folder() / overlay.id / OVERLAY_FILE, overlay.id)
+        if of_pbr is not None and of_pbr.document.data == overlay.document.data:
+            return None
+    what = f"the overlay's id is '{overlay.id}', and {taken}"
+    return Fault("E246", overlay.document.place(("id",)), what, _OWN_ID)
+
+
+_OWN_ID = "Give yours an id of its own: what is decided or claimed under it names no other."
+
+
+def _taken(name: str) -> str:
+    """What has an id already, in words; empty where nothing has."""
+    if name == IN_FORCE:
+        return "that stands for whichever pack was in force"
+    known = {**dict.fromkeys(overlay_ids(), "overlay"), **dict.fromkeys(pack_ids(), "pack")}
+    return f"the {known[name]} of that id that comes with pbr is another" if name in known else ""
+
+
+def _with_overlay(national: LoadedPack, path: Path, name: str, *, carried: bool) -> LoadedPack:
     """A pack with the overlay of a file over it. Raises Faults: the overlay's own, and what it makes of the pack."""
     overlay, faults = read_overlay(path, name)
     if overlay is None:
@@ -205,6 +254,8 @@ def _with_overlay(national: LoadedPack, path: Path, name: str) -> LoadedPack:
     if overlay.folder.parent == overlays_folder() and overlay.id != overlay.folder.name:
         what = f"the overlay's id is '{overlay.id}', but its folder is '{overlay.folder.name}'"
         faults.append(Fault("E256", overlay.document.place(("id",)), what, "Give both the same name."))
+    if not carried and (fault := _overlay_passes_for_another(overlay)):
+        faults.append(fault)
     written = {key: source.data[key] for key, source in national.sources.items() if key}
     merged = merge(national.pack, written, overlay, faults)
     files = {**national.files, OVERLAY_FILE: overlay.content}

@@ -1,13 +1,14 @@
 """Overlays: a council's own plan over a national pack, as one small YAML file.
 
 In: the file, and the pack that it is over. Out: the pack's data with the overlay's over it, and where each piece of it
-is written; and every fault of the overlay's own form (E205 to E207, E227, E251 to E254). What the merged pack means is
-checked as that of any other.
+is written; and every fault of the overlay's own form (E205 to E207, E227, E247, E251 to E254, E258, E259). What the
+merged pack means is checked as that of any other.
 
     id: mid-county-2016
     title: Mid-County's outcome plan of 2016
     over: phase-2
     citation: Mid-County Council, Outcome Plan, 2016.
+    decided: {from: 2016-09-01}       # optional, as is `until` in it: on as-of dates outside it, it decides nobody
 
     parameters:
       result_absence:                 # a figure of the pack: the pack's own values stay until the first of these
@@ -42,7 +43,7 @@ from pbr.errors import Fault
 from pbr.rulebook import marked
 from pbr.rulebook.check import close
 from pbr.rulebook.marked import Marked
-from pbr.rulebook.model import ConditionFlag, Pack, Tariff
+from pbr.rulebook.model import ConditionFlag, Pack, Period, Tariff
 from pbr.rulebook.rules import lists_of_needs
 
 OVERLAY_FILE = "overlay.yaml"
@@ -50,18 +51,23 @@ ORDERED = ("eligibility", "results", "routes", "flags")
 """The parts whose things have an order, and can stand before another."""
 _CRITERIA = ("eligibility", "results", "routes")
 _HEAD = ("id", "title", "over", "citation")
+_DECIDED = "decided"
 _NATIONAL = {"in_force": "whom the programme decides, and when", "tariff": "what the department pays"}
 _ID = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
 @dataclass(frozen=True)
 class Overlay:
-    """An overlay as read from its file. `over` is the id of the pack that it is over."""
+    """An overlay as read from its file. `over` is the id of the pack that it is over.
+
+    `decided`: the as-of dates on which it decides; None for all.
+    """
 
     id: str
     title: str
     over: str
     citation: str
+    decided: Period | None
     folder: Path
     content: bytes
     document: Marked
@@ -121,19 +127,36 @@ def read_overlay(path: Path, name: str) -> tuple[Overlay | None, list[Fault]]:
             step = "Use small letters, digits and -, with a letter or digit first."
             faults.append(_fault(document, "E207", (key,), f"'id' cannot be '{data[key]}'", step))
     for key, value in data.items():
-        known = (*_HEAD, "parameters", *ORDERED)
+        known = (*_HEAD, _DECIDED, "parameters", *ORDERED)
         if key in _NATIONAL:
             what = f"'{key}' is {_NATIONAL[key]}, and no council's to set"
             faults.append(_fault(document, "E251", (key,), what, "Take it out."))
         elif key not in known:
             what = f"'{key}' is not a key in the overlay{close(key, known)}"
             faults.append(_fault(document, "E206", (key,), what, f"It can have: {', '.join(known)}."))
-        elif key not in _HEAD and not isinstance(value, dict):
+        elif key in ("parameters", *ORDERED) and not isinstance(value, dict):
             faults.append(_fault(document, "E207", (key,), f"'{key}' is no set of ids", "Give each thing in it an id."))
+    decided = _decided(document, faults) if _DECIDED in data else None
     if len(faults) > unread and any(fault.code in ("E205", "E207") for fault in faults[unread:]):
         return None, faults
     head = {key: data[key] for key in _HEAD}
-    return Overlay(**head, folder=path.resolve().parent, content=content, document=document), faults
+    return Overlay(**head, decided=decided, folder=path.resolve().parent, content=content, document=document), faults
+
+
+def _decided(document: Marked, faults: list[Fault]) -> Period | None:
+    """The as-of dates on which an overlay decides; None, and the faults, where they cannot be read."""
+    value = document.data[_DECIDED]
+    days = {"until": date.max, **value} if isinstance(value, dict) else {}
+    step = "Write it as in `decided: {from: 2016-09-01}`; it can have an `until`."
+    if not (days.keys() == {"from", "until"} and all(isinstance(day, date) for day in days.values())):
+        faults.append(_fault(document, "E207", (_DECIDED,), "'decided' does not say from which day", step))
+    elif days["until"] < days["from"]:
+        what = f"the period ends on {days['until']}, before it starts on {days['from']}"
+        step = "Both days are inside: put them in order."
+        faults.append(_fault(document, "E228", (_DECIDED, "until"), what, step))
+    else:
+        return Period.model_validate(days)
+    return None
 
 
 def merge(pack: Pack, data: Mapping[str, Any], overlay: Overlay, faults: list[Fault]) -> Merge:
@@ -143,6 +166,7 @@ def merge(pack: Pack, data: Mapping[str, Any], overlay: Overlay, faults: list[Fa
     whole["parameters"] = merging.parameters(data["parameters"])
     for section in ORDERED:
         whole[section] = merging.ordered(section, data[section])
+    whole["in_force"] = merging.in_force(data["in_force"])
     return Merge(overlay, whole, merging.kept)
 
 
@@ -150,11 +174,26 @@ class _Merging:
     def __init__(self, pack: Pack, overlay: Overlay, faults: list[Fault]) -> None:
         self.pack = pack
         self.document = overlay.document
+        self.decided = overlay.decided
         self.faults = faults
         self.kept: dict[str, int] = {}
 
     def fault(self, code: str, path: marked.Path, what: str, next_step: str) -> None:
         self.faults.append(_fault(self.document, code, path, what, next_step))
+
+    def in_force(self, national: tuple[Mapping[str, Any], ...]) -> tuple[Mapping[str, Any], ...]:
+        """When the pack decides, as far as the overlay does, too."""
+        if (decided := self.decided) is None:
+            return national
+        narrowed = []
+        for one in national:
+            start, until = max(one["decided"]["from"], decided.start), min(one["decided"]["until"], decided.until)
+            if start <= until:
+                narrowed.append({**one, "decided": {"from": start, "until": until}})
+        if not narrowed:
+            what = f"the overlay decides {_days(decided)}, and {self.pack.id} decides nobody on any of these days"
+            self.fault("E247", (_DECIDED,), what, f"Choose days on which {self.pack.id} is in force.")
+        return tuple(narrowed) or national
 
     # -------------------------------------------------------------------------------------------------- parameters
 
@@ -299,6 +338,18 @@ class _Merging:
             entries.insert(list(merged).index(before), (name, item))
             return dict(entries)
         return {**merged, name: item}
+
+
+def not_decided(overlay: Overlay, day: date) -> Fault | None:
+    """The fault (E247) of reading a pack with an overlay on an as-of date on which the overlay decides nobody."""
+    if overlay.decided is None or day in overlay.decided:
+        return None
+    what = f"{overlay.id} over {overlay.over} decides {_days(overlay.decided)}, and the as-of date is {day}"
+    return _fault(overlay.document, "E247", (_DECIDED,), what, f"Choose another as-of date, or {overlay.over} alone.")
+
+
+def _days(period: Period) -> str:
+    return f"from {period.start}" + ("" if period.until == date.max else f" until {period.until}")
 
 
 def _items(document: Marked, section: str) -> dict[str, Any]:

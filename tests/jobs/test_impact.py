@@ -175,7 +175,7 @@ def test_outside_its_window_nothing_is_claimed(unclaimed: Path) -> None:
 def other(tmp_path: Path) -> Any:
     """Phase 1 with one result and one route under other names, so that each pack has something of its own."""
     folder = copy_of_phase_1(tmp_path)
-    put(folder / "pack.yaml", "id: phase-1", "id: other")
+    put(folder / "pack.yaml", "id: spoilt", "id: other")
     for name in ("results.yaml", "tariff.yaml", "flags.yaml"):
         text = re.sub(r"\bprogress_to_work\b", "on_provision", (folder / name).read_text())
         (folder / name).write_text(re.sub(r"\bprogress_to_work_made\b", "provision_started", text))

@@ -25,7 +25,18 @@ def as_yaml(data: Any) -> str:
 
 
 def copy_of_phase_1(folder: Path) -> Path:
-    return Path(shutil.copytree(packs_folder() / "phase-1", folder / "spoilt"))
+    """A copy with an id of its own, `spoilt`."""
+    copy = Path(shutil.copytree(packs_folder() / "phase-1", folder / "spoilt"))
+    put(copy / "pack.yaml", "id: phase-1", "id: spoilt")
+    return copy
+
+
+def free_copy_of_phase_1(folder: Path) -> Path:
+    """A copy in which nothing is fixed."""
+    copy = copy_of_phase_1(folder)
+    for file in copy.glob("*.yaml"):
+        file.write_text(file.read_text(encoding="utf-8").replace("    fixed: true\n", ""), encoding="utf-8")
+    return copy
 
 
 def put(file: Path, old: str, new: str) -> None:

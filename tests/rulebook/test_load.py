@@ -54,10 +54,32 @@ def test_an_overlay_is_refused_rather_than_ignored() -> None:
 
 
 def test_a_pack_that_comes_with_pbr_has_the_id_of_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy_of_phase_1(tmp_path)
+    copy_of_phase_1(tmp_path).rename(tmp_path / "other")
     monkeypatch.setattr(load, "packs_folder", lambda: tmp_path)
-    with pytest.raises(Faults, match=r"E230 rules/spoilt/pack\.yaml:2 the pack's id is 'phase-1'"):
-        load_pack("spoilt")
+    with pytest.raises(Faults, match=r"E230 rules/other/pack\.yaml:2 the pack's id is 'spoilt'"):
+        load_pack("other")
+
+
+def test_a_pack_of_ones_own_does_not_pass_for_one_that_comes_with_pbr(tmp_path: Path) -> None:
+    folder = copy_of_phase_1(tmp_path)
+    put(folder / "pack.yaml", "id: spoilt", "id: phase-1")
+    assert load_pack(folder).digest == load_pack("phase-1").digest
+    put(folder / "parameters.yaml", "value: 15%", "value: 16%")
+    with pytest.raises(
+        Faults, match=r"E246 .*/spoilt/pack\.yaml:2 the pack's id is 'phase-1', and the pack of that id"
+    ):
+        load_pack(folder)
+    assert load_pack(folder, carried=True).pack.id == "phase-1"
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("in-force", "whichever pack was in force"), ("devon", "the overlay of that id that comes with")]
+)
+def test_a_pack_has_no_id_that_stands_for_something_else(name: str, says: str, tmp_path: Path) -> None:
+    folder = copy_of_phase_1(tmp_path)
+    put(folder / "pack.yaml", "id: spoilt", f"id: {name}")
+    with pytest.raises(Faults, match=rf"E246 .*'{name}', and .*{says}"):
+        load_pack(folder)
 
 
 def test_the_files_of_a_pack_written_elsewhere_load_as_the_same_pack(tmp_path: Path) -> None:
@@ -72,7 +94,7 @@ def test_the_files_of_a_pack_written_elsewhere_load_as_the_same_pack(tmp_path: P
 
 def test_the_digest_stands_for_what_a_pack_says_and_not_for_its_layout(tmp_path: Path) -> None:
     folder = copy_of_phase_1(tmp_path)
-    original = load_pack("phase-1").digest
+    original = load_pack(folder).digest
     flags = (folder / "flags.yaml").read_text()
     (folder / "flags.yaml").unlink()
     (folder / "a.yaml").write_text("# elsewhere\n" + flags.replace("    kind:", "\n    kind:"))
@@ -95,8 +117,9 @@ def test_the_digest_stands_for_what_a_pack_says_and_not_for_its_layout(tmp_path:
 )
 def test_the_digest_changes_with_every_figure_source_and_rule(file: str, old: str, new: str, tmp_path: Path) -> None:
     folder = copy_of_phase_1(tmp_path)
+    before = load_pack(folder).digest
     put(folder / file, old, new)
-    assert load_pack(folder).digest != load_pack("phase-1").digest
+    assert load_pack(folder).digest != before
 
 
 def test_the_digest_changes_with_the_order_in_which_routes_are_priced() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from datetime import date
 from pathlib import Path
@@ -20,9 +19,10 @@ from pbr.rulebook.load import load_pack, overlay_ids, packs_folder
 from pbr.rulebook.rules import value_on
 from pbr.values import Share
 from tests.rulebook.overlays import ABSENCE, CALL_OUTS, HEAD, faults_of, laid, overlay_in
-from tests.rulebook.packs import copy_of_phase_1, put
+from tests.rulebook.packs import copy_of_phase_1, free_copy_of_phase_1, put
 
 NATIONAL = load_pack("phase-1")
+OVER_A_COPY = HEAD.replace("over: phase-1", "over: spoilt")
 
 
 def said(folder: Path, text: str, head: str = HEAD) -> list[str]:
@@ -47,7 +47,7 @@ def test_national_values_after_the_first_local_one_no_longer_count(tmp_path: Pat
     at = parameters.index("  result_absence:")
     end = parameters.index("\n\n", at) + 1
     (folder / "parameters.yaml").write_text(parameters[:end] + later + parameters[end:], encoding="utf-8")
-    pack = load_pack(folder, overlay_in(tmp_path, ABSENCE)).pack
+    pack = load_pack(folder, overlay_in(tmp_path, ABSENCE, OVER_A_COPY)).pack
     assert [str(dated.start) for dated in pack.parameters["result_absence"].values] == ["2012-04-01", "2013-09-01"]
 
 
@@ -102,7 +102,8 @@ flags:
     release: Show why the child left school.
     when: {criterion: education}
 """
-    pack = laid(tmp_path, text).pack
+    folder = free_copy_of_phase_1(tmp_path)
+    pack = load_pack(folder, overlay_in(tmp_path, text, OVER_A_COPY)).pack
     assert pack.routes["progress_to_work"].title == "A start towards work"
     assert list(pack.routes) == list(NATIONAL.pack.routes)
     assert pack.flags["school_leaver"].title == "Look at it"
@@ -223,7 +224,7 @@ def test_an_overlay_that_comes_with_pbr_has_the_id_of_its_folder(shipped: Path) 
 
 def test_a_folder_with_a_plus_in_its_name_is_a_folder(tmp_path: Path) -> None:
     folder = copy_of_phase_1(tmp_path).rename(tmp_path / "one+two")
-    assert load_pack(str(folder)).digest == NATIONAL.digest
+    assert load_pack(str(folder)).pack.id == "spoilt"
 
 
 @pytest.mark.parametrize("overlay", ["mid-county", None])
@@ -246,6 +247,81 @@ def test_the_commands_take_a_pack_with_an_overlay(tmp_path: Path) -> None:
     assert checked.stdout.startswith("phase-1+mid-county: fine. ")
     tested = CliRunner().invoke(main, ["rules", "test", named])
     assert (tested.exit_code, tested.stderr.split()[1]) == (1, "E240")
+
+
+# ------------------------------------------------------------------------------------------------ when it decides
+
+IN_TIME = HEAD + "decided: {from: 2013-09-01, until: 2014-08-31}\n"
+
+
+def test_an_overlay_decides_on_the_as_of_dates_that_it_names_and_on_no_other(tmp_path: Path) -> None:
+    loaded = laid(tmp_path, ABSENCE, IN_TIME)
+    for day in (date(2013, 9, 1), date(2014, 8, 31)):
+        assert loaded.rules(day).share("result_absence") == Share(10, 100)
+    for day in (date(2013, 8, 31), date(2014, 9, 1)):
+        with pytest.raises(Faults) as raised:
+            loaded.rules(day)
+        assert [str(fault).replace(f"{tmp_path}/", "") for fault in raised.value.faults] == [
+            "E247 plan.yaml:5 mid-county over phase-1 decides from 2013-09-01 until 2014-08-31, and the as-of date is "
+            f"{day}. Choose another as-of date, or phase-1 alone."
+        ]
+    assert loaded.last_day == date(2014, 8, 31)
+    assert laid(tmp_path, ABSENCE).rules(date(2013, 8, 31)).share("result_absence") == Share(15, 100)
+
+
+def test_whom_the_pack_decides_is_narrowed_to_the_days_of_the_overlay(tmp_path: Path) -> None:
+    open_ended = laid(tmp_path / "open", ABSENCE, HEAD + "decided: {from: 2013-09-01}\n")
+    both = laid(tmp_path / "both", ABSENCE, IN_TIME)
+    assert [(one.decided.start, one.decided.until) for one in open_ended.pack.in_force] == [
+        (date(2013, 9, 1), date(2015, 5, 31))
+    ]
+    assert [(one.decided.start, one.decided.until) for one in both.pack.in_force] == [
+        (date(2013, 9, 1), date(2014, 8, 31))
+    ]
+    assert len({open_ended.digest, both.digest, laid(tmp_path, ABSENCE).digest}) == 3
+    shown = CliRunner().invoke(main, ["rules", "diff", f"phase-1+{tmp_path}/both/plan.yaml"])
+    assert shown.exit_code == 0, shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("decided", "says"),
+    [
+        ("2013-09-01", "E207 plan.yaml:5 'decided' does not say from which day"),
+        ("{until: 2013-09-01}", "E207 plan.yaml:5 'decided' does not say from which day"),
+        ("{from: soon}", "E207 plan.yaml:5 'decided' does not say from which day"),
+        ("{from: 2013-09-01, to: 2014-09-01}", "E207 plan.yaml:5 'decided' does not say from which day"),
+        ("{from: 2013-09-01, until: 2013-08-31}", "E228 plan.yaml:5 the period ends on 2013-08-31, before it starts"),
+        ("{from: 2016-01-01}", "E247 plan.yaml:5 the overlay decides from 2016-01-01, and phase-1 decides nobody"),
+    ],
+)
+def test_days_on_which_an_overlay_cannot_decide(decided: str, says: str, tmp_path: Path) -> None:
+    (found,) = said(tmp_path, ABSENCE, f"{HEAD}decided: {decided}\n")
+    assert found.startswith(says)
+
+
+# ----------------------------------------------------------------------------------------------------- whose id it is
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("devon", "the overlay of that id that comes with pbr is another"),
+        ("phase-1", "the pack of that id that comes with pbr is another"),
+        ("in-force", "that stands for whichever pack was in force"),
+    ],
+)
+def test_an_overlay_does_not_pass_for_anything_that_comes_with_pbr(name: str, says: str, tmp_path: Path) -> None:
+    (found,) = said(tmp_path, ABSENCE, HEAD.replace("mid-county", name))
+    assert found == f"E246 plan.yaml:1 the overlay's id is '{name}', and {says}"
+
+
+def test_an_overlay_that_comes_with_pbr_keeps_its_id_wherever_it_lies(tmp_path: Path) -> None:
+    elsewhere = shutil.copy(packs_folder() / "overlays" / "devon" / "overlay.yaml", tmp_path / "mine.yaml")
+    assert load_pack("phase-2", elsewhere).digest == load_pack("phase-2+devon").digest
+    put(tmp_path / "mine.yaml", "value: 10%", "value: 11%")
+    with pytest.raises(Faults, match=r"^E246 .*mine\.yaml:\d+ the overlay's id is 'devon'"):
+        load_pack("phase-2", elsewhere)
+    assert load_pack("phase-2", elsewhere, carried=True).pack.id == "phase-2+devon"
 
 
 # --------------------------------------------------------------------------------------------------- what is wrong
@@ -346,10 +422,12 @@ def test_all_faults_of_an_overlay_are_told_at_once(tmp_path: Path) -> None:
 
 def test_a_fault_that_the_overlay_brings_on_a_national_rule_says_so(tmp_path: Path) -> None:
     text = ABSENCE.replace("result_absence", "eligible_on_national_criteria").replace("10%", "4")
-    (found,) = said(tmp_path, text)
-    assert re.match(
-        r"E225 rules/phase-1/eligibility\.yaml:\d+ with mid-county over it, 'eligible_on.* is 4 from 2013", found
-    )
+    folder = free_copy_of_phase_1(tmp_path)
+    with pytest.raises(
+        Faults, match=r"^E225 .*eligibility\.yaml:\d+ with mid-county over it, 'eligible_on.* is 4 from 2013"
+    ) as raised:
+        load_pack(folder, overlay_in(tmp_path, text, OVER_A_COPY))
+    assert len(raised.value.faults) == 1
 
 
 def test_a_pack_with_faults_tells_its_own_first(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pbr.errors import Faults
 from pbr.jobs.cases import run_cases
 from pbr.jobs.decide import installed_engines
 from pbr.rulebook.diff import PARTS, differences
@@ -56,9 +57,22 @@ def test_it_changes_nothing_but_local_figures_and_criteria(name: str) -> None:
     assert loaded.beneath is not None
     head, *found = differences(loaded.beneath, loaded)
     assert (head.part, head.what) == ("pack", "name")
+    found = [one for one in found if one.part != "in_force"]
     assert {one.standing for one in found} == {"local"}
     assert {one.part for one in found} <= {"parameter", *PARTS.values()}
     assert {one.id for one in found if one.part in PARTS.values()} <= PLANS[name][1]
+
+
+def test_herefordshire_decides_from_march_2020_and_phase_2_before() -> None:
+    loaded = plan("herefordshire-2020")
+    (period,) = {(one.decided.start, one.decided.until) for one in loaded.pack.in_force}
+    assert period == (date(2020, 3, 1), date(2021, 3, 31))
+    assert loaded.rules(date(2020, 3, 1)).on == date(2020, 3, 1)
+    with pytest.raises(Faults, match=r"E247 rules/overlays/herefordshire-2020/overlay\.yaml:\d+ .*") as raised:
+        loaded.rules(date(2020, 2, 29))
+    (fault,) = raised.value.faults
+    assert fault.what == "herefordshire-2020 over phase-2 decides from 2020-03-01, and the as-of date is 2020-02-29"
+    assert loaded.beneath is not None and loaded.beneath.rules(date(2020, 2, 29))
 
 
 def test_devon_allows_three_exclusions_and_hertfordshire_wants_three_headlines() -> None:

@@ -11,7 +11,7 @@ from pbr.rulebook.load import load_pack
 from pbr.rulebook.model import DatedValue
 from pbr.rulebook.proposal import with_values
 from pbr.values import Share
-from tests.rulebook.packs import copy_of_phase_1, put
+from tests.rulebook.packs import copy_of_phase_1
 
 PHASE_1 = load_pack("phase-1")
 
@@ -128,6 +128,5 @@ def test_figures_are_set_over_what_a_council_made_of_the_pack(tmp_path: Path) ->
 
 def test_a_pack_in_a_folder_of_ones_own_can_be_proposed_over(tmp_path: Path) -> None:
     folder = copy_of_phase_1(tmp_path)
-    put(folder / "pack.yaml", "id: phase-1", "id: spoilt")
     changed = with_values(load_pack(folder), {"result_suspensions": "5"})
     assert changed.pack.parameters["result_suspensions"].values[0].value == 5
