@@ -552,8 +552,9 @@ class Authority:
     def family(self, number: int) -> None:
         family = f"F{number:04d}"
         engaged = self.rng.choice(self.engagements) if self.chance(0.97) else self.near(self.as_of)
+        closed = self.near(engaged).isoformat() if self.chance(0.05) else ""
         self.rows["families"].append(
-            {"family_id": family, "engaged_on": engaged.isoformat(), "lead_worker": "worker 3", "closed_on": ""}
+            {"family_id": family, "engaged_on": engaged.isoformat(), "lead_worker": "worker 3", "closed_on": closed}
         )
         people: list[Person] = []
         letters = self.rng.choice("AB") + self.rng.choice("DEFGH")
