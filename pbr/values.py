@@ -56,11 +56,11 @@ class Share:
 
     @classmethod
     def parse(cls, text: str) -> Share:
-        """Read `15%`, `12.5%` or `57/380`. Raises ValueError on anything else."""
-        if match := re.fullmatch(r"(\d+)(?:\.(\d+))?%", text):
+        """Read `15%`, `12.5%` or `57/380`, of at most nine digits each. Raises ValueError on anything else."""
+        if match := re.fullmatch(r"([0-9]{1,9})(?:\.([0-9]{1,9}))?%", text):
             whole, decimals = match[1], match[2] or ""
             return cls(int(whole + decimals), 100 * 10 ** len(decimals))
-        if match := re.fullmatch(r"(\d+)/([1-9]\d*)", text):
+        if match := re.fullmatch(r"([0-9]{1,9})/([1-9][0-9]{0,8})", text):
             return cls(int(match[1]), int(match[2]))
         raise ValueError(f"{text!r} is not a share: write 15% or 57/380")
 

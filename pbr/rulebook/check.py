@@ -97,6 +97,10 @@ COMPARATORS: dict[str, tuple[str, ...]] = {
 SOCIAL_CARE_KINDS = ("early_help", "child_in_need", "child_protection", "looked_after")
 
 
+FEWEST_WORDS = 3
+"""A citation of fewer is a placeholder."""
+
+
 @dataclass(frozen=True)
 class Draft:
     """What of a pack could be read. `declared` has every id that is written, readable or not, by section."""
@@ -140,6 +144,16 @@ def close(word: str, known: Iterable[str]) -> str:
     """` (did you mean 'absence'?)`, or nothing where no known word is near."""
     near = get_close_matches(word, list(known), n=1)
     return f" (did you mean '{near[0]}'?)" if near else ""
+
+
+def says_nothing(key: str, text: str) -> str:
+    """Why a title or citation (`key`) is none, in words; empty where it is one. White space says nothing."""
+    if key == "title" and not any(letter.isalpha() for letter in text):
+        return "'title' has no letter in it"
+    words = sum(any(letter.isalnum() for letter in word) for word in text.split())
+    if key == "citation" and words < FEWEST_WORDS:
+        return f"'citation' has fewer than {FEWEST_WORDS} words, and names no source"
+    return ""
 
 
 def overlapping(packs: Iterable[Pack]) -> list[Fault]:

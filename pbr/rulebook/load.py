@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 from pbr.canonical import digest
 from pbr.errors import Fault, Faults
 from pbr.rulebook import marked
-from pbr.rulebook.check import EXPECTED_UNITS, Draft, check, close
+from pbr.rulebook.check import EXPECTED_UNITS, Draft, check, close, says_nothing
 from pbr.rulebook.marked import Marked
 from pbr.rulebook.measures import MEASURES, Node
 from pbr.rulebook.model import (
@@ -49,7 +49,7 @@ from pbr.rulebook.model import (
 )
 from pbr.rulebook.overlay import OVERLAY_FILE, Merge, Overlay, merge, not_decided, read_overlay
 from pbr.rulebook.rules import Rules
-from pbr.values import Share
+from pbr.values import Share, pounds
 
 PACK_FILE = "pack.yaml"
 IN_FORCE = "in-force"
@@ -186,8 +186,8 @@ def load_pack(path_or_id: str | Path, overlay: str | Path | None = None, *, carr
 
 def _read(folder: Path, name: str) -> LoadedPack:
     """A pack without overlay, from its folder; faults call the folder by `name`."""
-    files = {path.name: path.read_bytes() for path in sorted(folder.glob("*.yaml")) if path.name != OVERLAY_FILE}
     faults: list[Fault] = []
+    files = _files(folder, name, faults)
     documents = []
     for file, content in files.items():
         document, found = marked.read(content, f"{name}/{file}")
@@ -240,6 +240,22 @@ def _taken(name: str) -> str:
         return "that stands for whichever pack was in force"
     known = {**dict.fromkeys(overlay_ids(), "overlay"), **dict.fromkeys(pack_ids(), "pack")}
     return f"the {known[name]} of that id that comes with pbr is another" if name in known else ""
+
+
+def _files(folder: Path, name: str, faults: list[Fault]) -> dict[str, bytes]:
+    """The files of a pack by name, its overlay left out; what only looks like one of them is a fault."""
+    files = {}
+    for path in sorted(folder.iterdir()):
+        suffix, place = path.suffix.lower(), f"{name}/{path.name}"
+        if suffix in (".yml", ".yaml") and path.suffix != ".yaml":
+            what = f"the file ends in {path.suffix}, and only files that end in .yaml are read"
+            faults.append(Fault("E264", place, what, "Rename it, or move it into a folder beneath."))
+        elif suffix == ".yaml" and not path.is_file():
+            step = "Put a file in its place, or take it away."
+            faults.append(Fault("E263", place, "this is a folder, a pipe or a device, and no file", step))
+        elif suffix == ".yaml" and path.name != OVERLAY_FILE:
+            files[path.name] = path.read_bytes()
+    return files
 
 
 def _with_overlay(national: LoadedPack, path: Path, name: str, *, carried: bool) -> LoadedPack:
@@ -321,6 +337,9 @@ def _find(path_or_id: str | Path) -> tuple[Path, str]:
     if isinstance(path_or_id, str) and path_or_id in pack_ids():
         return packs_folder() / path_or_id, f"rules/{path_or_id}"
     folder = Path(path_or_id)
+    if path_or_id == IN_FORCE and not folder.exists():
+        what = "this is no pack: as the `pack` of [rules] in pbr.toml it stands for whichever was in force"
+        raise Faults(Fault("E201", IN_FORCE, what, "Set it there and leave the pack out here, or name one pack."))
     if (folder / PACK_FILE).is_file():
         return folder.resolve(), str(folder)
     if folder.is_dir():
@@ -360,8 +379,9 @@ def _place(sources: Mapping[str, Marked], path: marked.Path) -> str:
 def _without_echoes(faults: Iterable[Fault]) -> list[Fault]:
     """Without what only follows from another fault: text that cannot be read brings on others in the same line."""
     found = list(faults)
-    unread = {fault.place for fault in found if fault.code in ("E202", "E203", "E204")}
-    return [fault for fault in found if fault.place not in unread or fault.code in ("E202", "E203", "E204")]
+    of_text = (*marked.UNREAD, "E204")
+    unread = {fault.place for fault in found if fault.code in of_text}
+    return [fault for fault in found if fault.place not in unread or fault.code in of_text]
 
 
 # ------------------------------------------------------------------------------------------- from data to a pack
@@ -380,6 +400,7 @@ class _Builder:
 
     def pack(self) -> Pack | None:
         """The pack; None where so much is wrong that there is none."""
+        self._sources(self.data, ())
         broken = False
         sections: dict[str, Any] = {}
         for key, value in self.data.items():
@@ -396,7 +417,7 @@ class _Builder:
             else:
                 sections[key] = value
         declared = {key: frozenset(self.data[key]) for key in _ITEMS if isinstance(self.data.get(key), dict)}
-        if any(fault.code in ("E202", "E203") for fault in self.faults):
+        if any(fault.code in marked.UNREAD for fault in self.faults):
             return None  # what could not be read would be missed everywhere
         if len(declared) == len(_ITEMS):
             draft = Draft(
@@ -408,6 +429,17 @@ class _Builder:
             )
             self.faults += check(draft, self.place)
         return self._whole(sections, declared)
+
+    def _sources(self, data: Any, path: marked.Path) -> None:
+        """What has a title or a citation that says nothing."""
+        if isinstance(data, tuple):
+            for position, item in enumerate(data):
+                self._sources(item, (*path, position))
+        for key, value in data.items() if isinstance(data, dict) else ():
+            if isinstance(value, str) and value and (why := says_nothing(key, value)):
+                step = "Name the text that says so, and where in it." if key == "citation" else "Say what it is."
+                self.fault("E248", (*path, key), f"{why}{_of(path)}", step)
+            self._sources(value, (*path, key))
 
     def _whole(self, sections: dict[str, Any], declared: Mapping[str, frozenset[str]]) -> Pack | None:
         """The pack of its sections. What is wrong inside them is reported already."""
@@ -522,6 +554,20 @@ _WRITE: dict[str, str] = {
     **dict.fromkeys(("count", "months", "terms", "weeks", "days", "years"), "Write a whole number."),
 }
 
+MOST: dict[str, int] = {
+    "count": 1_000_000,
+    "months": 1_200,
+    "terms": 60,
+    "weeks": 5_200,
+    "days": 36_600,
+    "years": 150,
+    "pence": 10_000_000_00,
+    "share": 1_000_000,
+}
+"""The greatest value of each unit; of a share, its parts. Far beyond any framework, and within every calendar."""
+_LONGEST = 12
+"""Digits of an amount: more are no amount, whatever they add up to."""
+
 _KINDS = {
     "string": "text",
     "int": "a whole number",
@@ -540,9 +586,11 @@ def in_unit(value: Any, unit: str) -> Any:
             share = Share.parse(value)
             if share.numerator > share.denominator:
                 raise ValueError(f"{value} is more than the whole")
+            if share.denominator > MOST["share"]:
+                raise ValueError(f"{value} has more than {MOST['share']:,} parts")
             return share
         case "pence" if isinstance(value, str):
-            return _pence(value)
+            return _at_most(_pence(value), unit, value)
         case "codes" if isinstance(value, tuple) and value and all(isinstance(code, str) and code for code in value):
             if len(set(value)) < len(value):
                 raise ValueError("the list has a word twice")
@@ -550,10 +598,17 @@ def in_unit(value: Any, unit: str) -> Any:
         case "need" if isinstance(value, str) and value:
             return value
         case "count" | "days" if type(value) is int and value >= 0:
-            return value
+            return _at_most(value, unit, str(value))
         case "months" | "terms" | "weeks" | "years" if type(value) is int and value >= 1:
-            return value
+            return _at_most(value, unit, str(value))
     raise ValueError(f"{_described(value)} does not fit it")
+
+
+def _at_most(number: int, unit: str, written: str) -> int:
+    if number > MOST[unit]:
+        most = pounds(MOST[unit]) if unit == "pence" else f"{MOST[unit]:,}"
+        raise ValueError(f"{written} is more than {most}")
+    return number
 
 
 def _pence(text: str) -> int:
@@ -561,7 +616,7 @@ def _pence(text: str) -> int:
     groups = whole.split(",")
     grouped = len(groups) == 1 or (len(groups[0]) in (1, 2, 3) and all(len(group) == 3 for group in groups[1:]))
     digits = "".join(groups)
-    if not (text.startswith("£") and digits.isdecimal() and digits.isascii() and grouped):
+    if len(digits) > _LONGEST or not (text.startswith("£") and digits.isdecimal() and digits.isascii() and grouped):
         raise ValueError(f"'{text}' does not fit it")
     if dot and not (len(odd) == 2 and odd.isdecimal() and odd.isascii()):
         raise ValueError(f"'{text}' does not fit it")

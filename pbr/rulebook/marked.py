@@ -2,7 +2,8 @@
 
 In: the bytes of one file. Out: text, whole numbers, `true` and `false`, dates, tuples and dicts with text keys, and the
 lines they stand on; and every fault of the text at once. YAML's own guesses are not taken: `no` is not false, `1.5` and
-`12:30` are no numbers, nothing is null, no key counts twice, and nothing stands for something written elsewhere.
+`12:30` are no numbers, nothing is null, no key counts twice, and nothing stands for something written elsewhere. What
+is read is what a person sees: no character moves other text about, or shows as nothing.
 """
 
 from __future__ import annotations
@@ -18,8 +19,16 @@ from pbr.errors import Fault
 
 Path = tuple[str | int, ...]
 
-_NUMBER = re.compile(r"-?(0|[1-9]\d*)")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+UNREAD = ("E202", "E203", "E249")
+"""The faults by which some of a file was not read, so that what is missing in it may be there."""
+
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0A-\x1F\x7F-\x9F\u00AD\u061C\u200B-\u200F\u2028-\u202E\u2060-\u206F\uFEFF\uFFF9-\uFFFB]"
+)
+"""Controls but for the tab; what changes the direction of text; what has no width; and other ends of lines."""
 _EMPTY = re.compile(r"~|null|Null|NULL|")
 _TRUTH = re.compile(r"yes|no|on|off|true|false", re.IGNORECASE)
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -43,11 +52,13 @@ class Marked:
 
 
 def read(content: bytes, name: str) -> tuple[Marked, list[Fault]]:
-    """A file whose top level is a mapping, and what is wrong with it (E202, E203, E204)."""
+    """A file whose top level is a mapping, and what is wrong with it (E202, E203, E204, E249)."""
     reader = _Reader(name)
     try:
         text = content.decode("utf-8-sig")
-        _look_ahead(text, reader)
+        _look_for_unseen(text, reader)
+        if not reader.faults:
+            _look_ahead(text, reader)
         if reader.faults:
             return Marked(name), reader.faults
         root = yaml.compose(text, Loader=_LOADER)
@@ -59,6 +70,12 @@ def read(content: bytes, name: str) -> tuple[Marked, list[Fault]]:
         return Marked(name), [_unreadable(name, error)]
     reader.fault_at("E202", 0, "the file does not hold keys with values", "Start it with a key, as in `key: …`.")
     return Marked(name), reader.faults
+
+
+def _look_for_unseen(text: str, reader: _Reader) -> None:
+    """Characters that show as nothing, or turn other text about; line by line, in remarks as well."""
+    for number, line in enumerate(_LINE_END.split(text)):
+        reader.look_for_unseen(line, number)
 
 
 def _look_ahead(text: str, reader: _Reader) -> None:
@@ -99,6 +116,12 @@ class _Reader:
     def fault_at(self, code: str, line: int, what: str, next_step: str) -> None:
         self.faults.append(Fault(code, f"{self.name}:{line + 1}", what, next_step))
 
+    def look_for_unseen(self, text: str, line: int) -> None:
+        """Reports the first character of a text that nobody sees; in quotes it may be written as an escape."""
+        if found := _UNSEEN.search(text):
+            what = f"a character that is not seen, U+{ord(found[0]):04X}, stands in the text"
+            self.fault_at("E249", line, what, "Take it out: what is read is what a person sees.")
+
     def value(self, node: yaml.Node, path: Path) -> Any:
         self.lines.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
@@ -115,6 +138,7 @@ class _Reader:
                 self.fault_at("E202", line, "a key is not plain text", "Give each value a key of one word.")
                 continue
             key = key_node.value
+            self.look_for_unseen(key, line)
             if key in data:
                 before = self.lines[(*path, key)]
                 self.fault_at(
@@ -127,6 +151,7 @@ class _Reader:
 
     def _scalar(self, node: yaml.Node) -> Any:
         text: str = node.value
+        self.look_for_unseen(text.replace("\n", ""), node.start_mark.line)
         if getattr(node, "style", None):  # in quotes, or a block of text
             return text
         line = node.start_mark.line

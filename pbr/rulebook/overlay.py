@@ -41,7 +41,7 @@ from typing import Any
 
 from pbr.errors import Fault
 from pbr.rulebook import marked
-from pbr.rulebook.check import close
+from pbr.rulebook.check import close, says_nothing
 from pbr.rulebook.marked import Marked
 from pbr.rulebook.model import ConditionFlag, Pack, Period, Tariff
 from pbr.rulebook.rules import lists_of_needs
@@ -114,7 +114,7 @@ def read_overlay(path: Path, name: str) -> tuple[Overlay | None, list[Fault]]:
     """An overlay's file, and what is wrong with its head and keys. None where so much is that nothing can be merged."""
     content = path.read_bytes()
     document, faults = marked.read(content, name)
-    if any(fault.code in ("E202", "E203") for fault in faults):
+    if any(fault.code in marked.UNREAD for fault in faults):
         return None, faults
     unread = len(faults)
     data = document.data
@@ -123,6 +123,8 @@ def read_overlay(path: Path, name: str) -> tuple[Overlay | None, list[Fault]]:
             faults.append(_fault(document, "E205", (), f"'{key}' is missing in the overlay", f"Add `{key}:` to it."))
         elif not isinstance(data[key], str) or not data[key]:
             faults.append(_fault(document, "E207", (key,), f"'{key}' is no text", "Write it as text."))
+        elif why := says_nothing(key, data[key]):
+            faults.append(_fault(document, "E248", (key,), f"{why} in the overlay", "Say what it is, and where from."))
         elif key == "id" and not _ID.fullmatch(data[key]):
             step = "Use small letters, digits and -, with a letter or digit first."
             faults.append(_fault(document, "E207", (key,), f"'id' cannot be '{data[key]}'", step))

@@ -71,7 +71,7 @@ def with_result(folder: Path, test: str, **figures: str) -> Path:
     put(
         pack / "results.yaml",
         "\nroutes:\n",
-        f"\n  tried:\n    title: t\n    citation: c\n    standing: local\n    test:\n{entry}\n\nroutes:\n",
+        f"\n  tried:\n    title: t\n    citation: nobody says so\n    standing: local\n    test:\n{entry}\n\nroutes:\n",
     )
     with (pack / "parameters.yaml").open("a", encoding="utf-8") as parameters:
         for name, written in figures.items():
@@ -80,5 +80,5 @@ def with_result(folder: Path, test: str, **figures: str) -> Path:
             for value in values.split("; "):
                 figure, _, start = value.partition(" from ")
                 parameters.write(f"      - {{from: {start or '2012-04-01'}, value: {figure}, ")
-                parameters.write("standing: local, citation: c}\n")
+                parameters.write("standing: local, citation: nobody says so}\n")
     return pack

@@ -83,7 +83,7 @@ def test_a_rule_names_those_that_it_rests_on_and_those_that_ask_for_it(book: Rul
 def test_a_figure_with_several_values_has_them_all_and_the_one_in_force_marked(tmp_path: Path) -> None:
     folder = copy_of_phase_1(tmp_path)
     first = "    title: Unauthorised absence that each child must stay below\n    unit: share\n    values:\n"
-    earlier = "      - {from: 2012-04-01, value: 20%, standing: local, citation: A council}\n"
+    earlier = "      - {from: 2012-04-01, value: 20%, standing: local, citation: A council of the north}\n"
     put(folder / "parameters.yaml", first, first + earlier)
     text = (folder / "parameters.yaml").read_text()
     place = text.index(earlier) + len(earlier)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from pbr.rulebook import marked
 from pbr.rulebook.check import overlapping
-from pbr.rulebook.load import load_pack, pack_ids, packs_folder
+from pbr.rulebook.load import MOST, in_unit, load_pack, pack_ids, packs_folder
 from pbr.rulebook.model import InForce, Pack
 from tests.rulebook.packs import as_yaml, copy_of_phase_1, faults_of, line_of, put, with_result
 
@@ -206,7 +207,7 @@ SLIPS = {
         P,
         "parameters:\n",
         "parameters:\n  idle: {title: t, unit: count, values: [{from: 2012-04-01, value: 1, standing: local, "
-        "citation: c}]}\n",
+        "citation: nobody says so}]}\n",
         "E213",
         "idle:",
         "nothing reads parameter 'idle'",
@@ -366,7 +367,7 @@ SLIPS = {
     "an id in two parts": Slip(
         E,
         "  eligible:\n",
-        "  asb_reduced:\n    title: t\n    citation: c\n    standing: local\n    test: {criterion: education}\n"
+        "  asb_reduced:\n    title: t\n    citation: a made text\n    standing: local\n    test: {criterion: education}\n"
         "\n  eligible:\n",
         "E227",
         "  asb_reduced:",
@@ -383,7 +384,7 @@ SLIPS = {
         K,
         "in_force:\n",
         "in_force:\n  - engaged: {from: 2014-01-01, until: 2016-01-01}\n"
-        "    decided: {from: 2015-05-31, until: 2016-01-01}\n    standing: local\n    citation: c\n",
+        "    decided: {from: 2015-05-31, until: 2016-01-01}\n    standing: local\n    citation: nobody says so\n",
         "E228",
         "  - engaged: {from: 2012-04-01",
         "decided on these days by an entry above, too",
@@ -648,13 +649,114 @@ def test_faults_of_the_text_of_several_files_are_reported_together(tmp_path: Pat
     assert sorted(fault.code for fault in faults_of(folder)) == ["E202", "E204", "E204"]
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"- a\n- list\n", b"\xff\xfe", b"[" * 3000, b"a: 1\n---\nb: 2\n", b"a: \x07\n"]
-)
+@pytest.mark.parametrize("content", [b"", b"- a\n- list\n", b"\xff\xfe", b"[" * 3000, b"a: 1\n---\nb: 2\n"])
 def test_a_file_that_holds_no_keys_is_a_fault_and_no_traceback(content: bytes, tmp_path: Path) -> None:
     folder = copy_of_phase_1(tmp_path)
     (folder / "more.yaml").write_bytes(content)
     assert {fault.code for fault in faults_of(folder)} == {"E202"}
+
+
+@pytest.mark.parametrize(
+    ("old", "unit", "most", "more"),
+    [
+        ("value: 12\n", "months", "1200", "1201"),
+        ("value: 3\n", "terms", "60", "61"),
+        ("value: 1\n", "count", "1000000", "1000001"),
+        ("value: 30\n", "weeks", "5200", "5201"),
+        ("value: 91\n", "days", "36600", "36601"),
+        ("value: £4,000", "pence", "£10,000,000", "£10,000,000.01"),
+        ("value: 15%", "share", "1/1000000", "1/1000001"),
+    ],
+)
+def test_a_figure_beyond_any_framework_is_a_fault_and_overflows_nothing(
+    old: str, unit: str, most: str, more: str, tmp_path: Path
+) -> None:
+    assert in_unit(_read(most), unit) is not None
+    for number, value in enumerate((more, "9" * 5000, "1e400")):
+        folder = copy_of_phase_1(tmp_path / str(number))
+        text = (folder / P).read_text(encoding="utf-8")
+        at = text.index(old, text.index(f"unit: {unit}\n"))
+        line = text.count("\n", 0, at) + 1
+        written = f"£{value}" if unit == "pence" and "£" not in value else value
+        (folder / P).write_text(text[:at] + f"value: {written}\n" + text[at + len(old) :], encoding="utf-8")
+        (fault,) = faults_of(folder)
+        assert fault.code in ("E208", "E204")
+        assert fault.place == f"{folder}/{P}:{line}"
+
+
+def _read(written: str) -> Any:
+    return int(written) if written.isdecimal() else written
+
+
+def test_years_have_a_bound_as_well() -> None:
+    assert in_unit(150, "years") == 150
+    with pytest.raises(ValueError, match="151 is more than 150"):
+        in_unit(151, "years")
+
+
+@pytest.mark.parametrize("written", ["1\u0663", "\u0661\u0665%", "57/38\uff10", "£\u0663,200", "\uff11\uff12"])
+def test_digits_of_other_scripts_are_no_figure(written: str) -> None:
+    (value,) = marked.read(f"value: {written}".encode(), "x.yaml")[0].data.values()
+    assert value == written
+    for unit in MOST:
+        with pytest.raises(ValueError, match="not"):
+            in_unit(value, unit)
+
+
+@pytest.mark.parametrize("written", ["'  '", "TBC", "'.'", "see above", "A, -- b"])
+def test_a_citation_that_names_no_source_is_none(written: str, tmp_path: Path) -> None:
+    folder = copy_of_phase_1(tmp_path)
+    first = "title: Somebody with events before engagement has left the family\n"
+    old = "citation: This pack's own control, for a fall in a family's events may only be a move."
+    put(folder / F, old, f"citation: {written}  # here")
+    put(folder / F, first, first.replace("Somebody with events before engagement has left the family", "'2013'"))
+    title, citation = faults_of(folder)
+    assert (title.code, citation.code) == ("E248", "E248")
+    assert citation.place == f"{folder}/{F}:{line_of(folder / F, '# here')}"
+    assert citation.what == ("'citation' has fewer than 3 words, and names no source in flags 'composition_changed'")
+    assert title.what == "'title' has no letter in it in flags 'composition_changed'"
+
+
+@pytest.mark.parametrize("unseen", ["\x00", "\x07", "\x1b", "\x85", "\u202e", "\u2066", "\u200b", "\u2028"])
+def test_a_character_that_nobody_sees_is_a_fault_at_its_line_in_text_and_in_remarks(
+    unseen: str, tmp_path: Path
+) -> None:
+    for number, (old, new) in enumerate(
+        (("A child of concern", f"A{unseen} child of concern"), ("# What a person", f"# What{unseen} a person"))
+    ):
+        folder = copy_of_phase_1(tmp_path / str(number))
+        line = line_of(folder / F, old)
+        put(folder / F, old, new)
+        (fault,) = faults_of(folder)
+        assert (fault.code, fault.place) == ("E249", f"{folder}/{F}:{line}")
+        assert f"U+{ord(unseen):04X}" in fault.what and unseen not in str(fault)
+
+
+@pytest.mark.parametrize("escape", ["\\0", "\\e", "\\r", "\\u202E", "\\L"])
+def test_a_character_that_nobody_sees_cannot_be_written_as_an_escape(escape: str, tmp_path: Path) -> None:
+    folder = copy_of_phase_1(tmp_path)
+    put(folder / F, "title: A child of concern has left school", f'title: "A child{escape} has left school"')
+    (fault,) = faults_of(folder)
+    assert (fault.code, fault.place) == ("E249", f"{folder}/{F}:{line_of(folder / F, 'A child')}")
+
+
+def test_only_files_are_read_and_a_pipe_is_waited_for_by_nobody(tmp_path: Path) -> None:
+    folder = copy_of_phase_1(tmp_path)
+    os.mkfifo(folder / "more.yaml")
+    (folder / "empty.yaml").mkdir()
+    (folder / "overlay.yaml").symlink_to("/dev/zero")
+    (folder / "gone.yaml").symlink_to("nowhere.yaml")
+    found = [(fault.code, Path(fault.place).name) for fault in faults_of(folder)]
+    assert sorted(found) == [("E263", f"{name}.yaml") for name in ("empty", "gone", "more", "overlay")]
+
+
+@pytest.mark.parametrize("name", ["more.yml", "more.YAML", "flags.Yml"])
+def test_a_file_that_would_be_passed_over_is_to_be_renamed(name: str, tmp_path: Path) -> None:
+    folder = copy_of_phase_1(tmp_path)
+    (folder / name).write_text("flags: {}\n", encoding="utf-8")
+    (fault,) = faults_of(folder)
+    assert (fault.code, fault.place) == ("E264", f"{folder}/{name}")
+    assert fault.next_step.startswith("Rename it")
 
 
 def test_a_section_that_is_missing_is_one_fault(tmp_path: Path) -> None:

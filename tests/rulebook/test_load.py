@@ -48,6 +48,11 @@ def test_a_folder_without_a_pack_says_which_file_is_missing(tmp_path: Path) -> N
         load_pack(tmp_path)
 
 
+def test_in_force_is_no_pack_but_a_setting() -> None:
+    with pytest.raises(Faults, match=r"E201 in-force this is no pack: .*pbr\.toml"):
+        load_pack("in-force")
+
+
 def test_an_overlay_is_refused_rather_than_ignored() -> None:
     with pytest.raises(Faults, match=r"E226 local-plan\.yaml"):
         load_pack("phase-1", "local-plan.yaml")

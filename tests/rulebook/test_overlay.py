@@ -42,7 +42,7 @@ def test_local_values_replace_national_ones_from_their_first_day_on(tmp_path: Pa
 
 def test_national_values_after_the_first_local_one_no_longer_count(tmp_path: Path) -> None:
     folder = copy_of_phase_1(tmp_path)
-    later = "      - from: 2014-09-01\n        value: 5%\n        standing: derived\n        citation: A letter.\n"
+    later = "      - {from: 2014-09-01, value: 5%, standing: derived, citation: A letter of 2014.}\n"
     parameters = (folder / "parameters.yaml").read_text(encoding="utf-8")
     at = parameters.index("  result_absence:")
     end = parameters.index("\n\n", at) + 1
@@ -332,6 +332,9 @@ def test_an_overlay_that_comes_with_pbr_keeps_its_id_wherever_it_lies(tmp_path: 
     [
         ("id: mid-county\n", "", "E205 plan.yaml:1 'id' is missing in the overlay"),
         ("id: mid-county", "id: Mid County", "E207 plan.yaml:1 'id' cannot be 'Mid County'"),
+        ("title: Mid-County's outcome plan", "title: '2013'", "E248 plan.yaml:2 'title' has no letter in it"),
+        ("Mid-County Council, Outcome Plan, 2013.", "TBC", "E248 plan.yaml:4 'citation' has fewer than 3 words"),
+        ("Mid-County's outcome plan", "'A \u202eplan'", "E249 plan.yaml:2 a character that is not seen, U+202E"),
         ("title: Mid-County's outcome plan", "title: 2013", "E207 plan.yaml:2 'title' is no text"),
         ("over: phase-1\n", "", "E205 plan.yaml:1 'over' is missing in the overlay"),
         ("over: phase-1", "over: phase-2", "E250 plan.yaml:3 the overlay is over 'phase-2', and is put over 'phase-1'"),

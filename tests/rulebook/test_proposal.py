@@ -115,8 +115,8 @@ def test_all_faults_of_a_proposal_are_told_at_once() -> None:
 def test_figures_are_set_over_what_a_council_made_of_the_pack(tmp_path: Path) -> None:
     overlay = tmp_path / "plan.yaml"
     overlay.write_text(
-        "id: plan\ntitle: A plan\nover: phase-1\ncitation: A plan.\nparameters:\n  result_absence:\n    values:\n"
-        "      - {from: 2013-09-01, value: 12%, standing: local, citation: A plan.}\n"
+        "id: plan\ntitle: A plan\nover: phase-1\ncitation: A made-up plan.\nparameters:\n  result_absence:\n    values:\n"
+        "      - {from: 2013-09-01, value: 12%, standing: local, citation: A plan of 2013.}\n"
     )
     pack = load_pack("phase-1", overlay)
     assert len(pack.pack.parameters["result_absence"].values) == 2

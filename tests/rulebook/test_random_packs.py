@@ -47,7 +47,9 @@ UNITS = {
     "concern": "need",
 }
 LIMITS = st.sampled_from(["at_least", "more_than", "at_most", "less_than"])
-TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=20)
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=20).map(
+    lambda text: f"a text, {text}, of 2014"
+)
 
 
 def family_tests(at: str) -> st.SearchStrategy[dict[str, Any]]:

@@ -290,7 +290,7 @@ def test_criteria_that_rest_on_others_many_times_over_are_weighed_once(tmp_path:
     before = "tried"
     for n in range(40):
         test = f"any_of: [{{all_of: [{{criterion: {before}}}, {{criterion: asb_reduced}}]}}, {{criterion: {before}}}]"
-        more = f"  tried_{n}: {{title: t, citation: c, standing: local, test: {{{test}}}}}"
+        more = f"  tried_{n}: {{title: t, citation: nobody says so, standing: local, test: {{{test}}}}}"
         put(pack / "results.yaml", "\nroutes:\n", f"{more}\n\nroutes:\n")
         before = f"tried_{n}"
     assert faults_of(pack) == ()

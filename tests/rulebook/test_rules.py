@@ -38,7 +38,7 @@ def pack(folder: Path, **sections: dict[str, Any]) -> LoadedPack:
 
 def dated(unit: str, *values: tuple[date, Any]) -> dict[str, Any]:
     """A parameter with a value from each day on."""
-    told = [{"from": day, "value": value, "standing": "local", "citation": "made up"} for day, value in values]
+    told = [{"from": day, "value": value, "standing": "local", "citation": "made up for this"} for day, value in values]
     return {"title": "made up", "unit": unit, "values": told}
 
 
@@ -137,7 +137,7 @@ def test_prices_turn_no_figures_for_they_are_read_by_themselves() -> None:
 
 LEFT_OUT = {
     "standing": "local",
-    "citation": "made up",
+    "citation": "made up for this",
     "title": "Without adults who live elsewhere",
     "test": {
         "all_of": [{"criterion": name, "leaving_out": "non_resident_adults"} for name in ("crime_asb", "worklessness")]
