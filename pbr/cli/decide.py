@@ -9,7 +9,8 @@ import click
 import polars as pl
 
 from pbr.cli.console import date_option, format_options, pack_option, progress, say, show, workspace_argument
-from pbr.jobs.decide import ENGINES, Decision, require_known_form, require_not_read_from, write_findings
+from pbr.cli.eligible import tell_of_others, write_rows
+from pbr.jobs.decide import ENGINES, Decision, require_known_form
 from pbr.jobs.decide import decide as decide_workspace
 from pbr.rulebook.load import load_pack
 
@@ -45,10 +46,12 @@ def decide(
         decision = decide_workspace(workspace, as_of, engines or ("bulk",), load_pack(pack) if pack else None, step)
         if out is not None:
             step(f"write {out}")
-            require_not_read_from(out, decision.of.extracts, decision.of.workspace.root)
-            write_findings(decision.findings, out)
+            write_rows(decision.findings, out, decision.of)
     show(verdict_counts(decision.findings), form, title=f"Families by verdict as of {as_of}")
-    _tell(decision, out)
+    say(f"{decision.of.decided.len()} families decided by {' and '.join(decision.engines)}, under {_packs(decision)}.")
+    tell_of_others(decision.of)
+    if out is not None:
+        say(f"Findings are in {out}.")
 
 
 def verdict_counts(findings: pl.DataFrame) -> pl.DataFrame:
@@ -60,25 +63,6 @@ def verdict_counts(findings: pl.DataFrame) -> pl.DataFrame:
         .agg([(pl.col("verdict") == verdict).sum().alias(verdict) for verdict in verdicts])
         .sort("part", maintain_order=True)
     )
-
-
-def _tell(decision: Decision, out: Path | None) -> None:
-    waiting = decision.of.not_decided
-    decided = decision.of.decided.len()
-    say(f"{decided} families decided by {' and '.join(decision.engines)}, under {_packs(decision)}.")
-    later = pl.col("engaged_on") >= decision.of.as_of
-    for test, why in ((later, "engaged on or after the as-of date"), (~later, "are covered by no framework")):
-        if (some := waiting.filter(test)).height:
-            shown = ", ".join(some["family_id"].head(5)) + (", …" if some.height > 5 else "")
-            say(f"{some.height} families {why} and got no decision: {shown}")
-    lost = decision.of.quarantined_families
-    if lost.len():
-        shown = ", ".join(lost.head(5)) + (", …" if lost.len() > 5 else "")
-        say(f"{lost.len()} families are in quarantine themselves and got no decision: {shown}")
-    for warning in decision.of.warnings:
-        say(f"Warning: {warning}.")
-    if out is not None:
-        say(f"Findings are in {out}.")
 
 
 def _packs(decision: Decision) -> str:

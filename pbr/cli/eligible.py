@@ -56,8 +56,7 @@ def eligible(workspace: Path, as_of: date, pack: str | None, out: Path | None, s
 def write_rows(rows: pl.DataFrame, out: Path, measurement: Measurement) -> None:
     """Write a table to a file of any of the forms. Raises Faults: E404, E406, E407 a file of the workspace's own."""
     require_not_read_from(out, measurement.extracts, measurement.workspace.root)
-    # In CSV all is text in any case.
-    write_findings(rows.with_columns(pl.all().cast(pl.String)) if out.suffix == ".csv" else rows, out)
+    write_findings(rows, out)
 
 
 def tell_of_others(measurement: Measurement) -> None:

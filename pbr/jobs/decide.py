@@ -241,18 +241,18 @@ def second_engine() -> str:
 
 
 FORMS: dict[str, Callable[[pl.DataFrame, Path], None]] = {
-    ".csv": lambda findings, out: findings.with_columns(pl.all().replace("", None)).write_csv(out),
-    ".parquet": lambda findings, out: findings.write_parquet(out),
-    ".jsonl": lambda findings, out: findings.write_ndjson(out),
+    ".csv": lambda rows, out: rows.with_columns(pl.col(pl.String).replace("", None)).write_csv(out),
+    ".parquet": lambda rows, out: rows.write_parquet(out),
+    ".jsonl": lambda rows, out: rows.write_ndjson(out),
 }
-"""How findings are written, by the ending of the file. In CSV an empty text is an empty cell, without quotes."""
+"""How a table is written, by the ending of the file. In CSV an empty text is an empty cell, without quotes."""
 
 
 def require_known_form(out: Path) -> None:
-    """Raise Faults (E404) unless findings can be written to a file of this name."""
+    """Raise Faults (E404) unless a table can be written to a file of this name."""
     if out.suffix not in FORMS:
         step = f"Name a file that ends in {', '.join(FORMS)}."
-        raise Faults(Fault("E404", str(out), f"findings cannot be written as '{out.suffix}'", step))
+        raise Faults(Fault("E404", str(out), f"a table cannot be written as '{out.suffix}'", step))
 
 
 def require_not_read_from(out: Path, extracts: Mapping[str, Extract], root: Path) -> None:
@@ -264,7 +264,10 @@ def require_not_read_from(out: Path, extracts: Mapping[str, Extract], root: Path
 
 
 def write_findings(findings: pl.DataFrame, out: Path) -> None:
-    """Write findings to a `.csv`, `.parquet` or `.jsonl` file. Raises Faults: E404 any other ending, E406 no way to."""
+    """Write findings, or another table, to a `.csv`, `.parquet` or `.jsonl` file.
+
+    Raises Faults: E404 any other ending, E406 no way to.
+    """
     require_known_form(out)
     try:
         FORMS[out.suffix](findings, out)
@@ -272,4 +275,4 @@ def write_findings(findings: pl.DataFrame, out: Path) -> None:
         step = "Name a folder that is there and that you may write to."
         # Polars' errors have no number.
         reason = error.strerror or type(error).__name__
-        raise Faults(Fault("E406", str(out), f"findings cannot be written here ({reason})", step)) from error
+        raise Faults(Fault("E406", str(out), f"a table cannot be written here ({reason})", step)) from error

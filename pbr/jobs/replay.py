@@ -64,22 +64,33 @@ class Replay:
 
 def open_bundle(path: Path) -> OpenBundle:
     """Verify and read a bundle. Raises Faults: every fault that `claims.verify` finds, and those of its rule pack."""
+    run = _verified(path)
+    return _opened(path, run, load_pack(path / "data" / "rules", carried=True))
+
+
+def _verified(path: Path) -> BatchRun:
+    """The record of a bundle's run. Raises Faults: every fault that `claims.verify` finds."""
     if faults := verify(path):
         raise Faults(faults)
-    data = path / "data"
-    run = BatchRun.model_validate_json((data / RUN).read_bytes())
-    tables = {file: read(file, (data / file).read_bytes()) for file in TABLES}
-    pack = load_pack(data / "rules", carried=True)
+    return BatchRun.model_validate_json((path / "data" / RUN).read_bytes())
+
+
+def _opened(path: Path, run: BatchRun, pack: LoadedPack) -> OpenBundle:
+    tables = {file: read(file, (path / "data" / file).read_bytes()) for file in TABLES}
     return OpenBundle(path, run, tables, pack, pack.rules(run.as_of))
 
 
 def replay(bundle: Path, from_sources: Workspace | Path | str | None = None, say: Say = lambda step: None) -> Replay:
-    """Decide a bundle again and compare. Raises Faults where it cannot be read, Disagreement where anything differs."""
+    """Decide a bundle again and compare. Raises Faults where it cannot be read, Disagreement where anything differs.
+
+    Where the rules are not those that run.json names, or cannot be read, that is the one difference that is told: by
+    other rules, nearly all of the rest would differ, and say nothing more.
+    """
     say("verify")
-    opened = open_bundle(Path(bundle))
+    path = Path(bundle)
+    run = _verified(path)
+    opened = _opened(path, run, _own_rules(path, run))
     found: list[str] = []
-    if opened.pack.digest != opened.run.pack_digest:
-        found.append(f"rules: their digest is {opened.pack.digest}, and {opened.run.pack_digest} in run.json")
     changed = None
     if from_sources is None:
         cohorts: Sequence[Cohort] = opened.cohorts
@@ -109,6 +120,23 @@ def replay(bundle: Path, from_sources: Workspace | Path | str | None = None, say
         raise Disagreement(f"The replay of {opened.path.name} differs in {len(found)} places.", found[:SHOWN] + more)
     families = sum(cohort.facts.families.height for cohort in cohorts)
     return Replay(opened, ("bulk", second), families, findings.height, selection.lines.height, changed)
+
+
+def _own_rules(path: Path, run: BatchRun) -> LoadedPack:
+    """A bundle's rules. Raises Disagreement, with one sentence, where they are not those that run.json names."""
+    rules = path / "data" / "rules"
+    try:
+        pack = load_pack(rules, carried=True)
+    except Faults as unreadable:
+        first, *more = unreadable.faults
+        rest = f" {len(more)} more faults: see pbr rules check {rules}." if more else ""
+        told = f"rules: they cannot be read, so that nothing was decided again. {first}{rest}"
+    else:
+        if pack.digest == run.pack_digest:
+            return pack
+        named = f"their digest is {pack.digest}, and {run.pack_digest} in run.json"
+        told = f"rules: {named}; they were changed, and nothing was decided again by others"
+    raise Disagreement(f"The replay of {path.name} stops at the rules.", [told])
 
 
 def _of(run: BatchRun) -> Circumstances:

@@ -177,14 +177,28 @@ LIMIT = ("parameters.yaml", "value: 15%", "value: 50%")
 
 
 def test_a_rule_that_is_changed_has_another_digest(claimed: Path, tmp_path: Path) -> None:
-    assert "rules: their digest is" in differences(with_rule(bundle_of(claimed), tmp_path, *LIMIT))
+    changed = with_rule(bundle_of(claimed), tmp_path, *LIMIT)
+    told = differences(changed)
+    assert told.startswith(f"rules: their digest is {load_pack(changed / 'data' / 'rules', carried=True).digest}, and ")
+
+
+def test_a_rule_that_is_changed_is_told_in_one_sentence_whatever_else_differs(claimed: Path, tmp_path: Path) -> None:
+    other_facts = ("eligibility.yaml", "last_terms: identification_terms", "last_terms: result_terms")
+    assert len(differences(with_rule(bundle_of(claimed), tmp_path, *other_facts)).splitlines()) == 1
+
+
+def test_rules_that_cannot_be_read_are_told_in_one_sentence(claimed: Path, tmp_path: Path) -> None:
+    told = differences(with_rule(bundle_of(claimed), tmp_path, "results.yaml", "results:", "reslts:"))
+    assert told.startswith("rules: they cannot be read, so that nothing was decided again. E2")
+    assert len(told.splitlines()) == 1
+    assert "more faults: see pbr rules check " in told
 
 
 def test_a_rule_that_is_changed_with_the_digest_in_the_run_changes_every_decision_id(
     claimed: Path, tmp_path: Path
 ) -> None:
     first = with_rule(bundle_of(claimed), tmp_path, *LIMIT)
-    pack_digest = load_pack(first / "data" / "rules").digest
+    pack_digest = load_pack(first / "data" / "rules", carried=True).digest
     (tmp_path / "again").mkdir()
     told = differences(forged(first, tmp_path / "again", run={"pack_digest": pack_digest}))
     assert "rules:" not in told
