@@ -144,7 +144,7 @@ _EVIDENCE = {
     "no_record": "an attendance record for every term of school age",
     "no_sessions": "an attendance record with possible sessions",
     "unresolved_link": "a decision on whom the possible links belong to",
-    "quarantined": "a corrected extract: a quarantined row is about this subject",
+    "quarantined": "a corrected extract: a row about this subject is quarantined, or names a need that nobody knows",
     "missing_field": "what is missing from the family's record",
 }
 

@@ -100,7 +100,7 @@ _REASONS = {
     "no_record": "a term of school age has no attendance record",
     "no_sessions": "no session was possible",
     "unresolved_link": "a record may be about somebody else",
-    "quarantined": "a record could not be read",
+    "quarantined": "a record could not be read or placed",
     "missing_field": "the family's record lacks what it is about",
     "no_subject": "there is nobody it could be about",
     "no_baseline": "nothing happened before or since",
