@@ -120,7 +120,8 @@ def run_cases(loaded: LoadedPack, engines: Mapping[str, Engine]) -> CaseReport:
         for name, decide in engines.items():
             outcomes += _outcomes(of_days, name, decide(facts, rules))
     _must_agree(outcomes)
-    payments = tuple(payment_outcome(case, loaded.rules(case.as_of)) for case in examples.payments)
+    rules_on = cache(loaded.rules)
+    payments = tuple(payment_outcome(case, rules_on(case.as_of)) for case in examples.payments)
     return CaseReport(tuple(outcomes), payments, *_coverage(cases, loaded))
 
 

@@ -43,7 +43,7 @@ the family has earned by then, with what was paid when it joined. `reason` is wh
 the attrition table; where nothing is, it must be there. `already_paid: {crime_asb_education: £700}` are earlier claims
 (under another framework, `another_framework: £800`). A claim is decided as of the last day of claims and made on that
 day, unless `as_of` or `claim_date` says otherwise, and the authority has no Earned Autonomy unless
-`earned_autonomy: true`.
+`earned_autonomy: true`. An amount with a comma stands on a line of its own, for in braces the comma would end it.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ class WorkedExamples:
 
 
 def load_examples(loaded: LoadedPack) -> WorkedExamples:
-    """The pack's worked examples. Raises Faults (E240 to E245, and E202 to E204)."""
+    """The pack's worked examples. Raises Faults (E202 to E204, E214, E240 to E245)."""
     documents, unreadable = case_files(loaded)
     cases, faults = read_cases(loaded, documents)
     payments, of_payments = read_payments(loaded, documents)
@@ -213,7 +213,7 @@ def load_examples(loaded: LoadedPack) -> WorkedExamples:
 
 
 def load_cases(loaded: LoadedPack) -> tuple[Case, ...]:
-    """The pack's cases of criteria and routes. Raises Faults (E240 to E245, and E202 to E204)."""
+    """The pack's cases of criteria and routes. Raises Faults (E202 to E204, E214, E240 to E245)."""
     return load_examples(loaded).cases
 
 
@@ -230,7 +230,7 @@ def case_files(loaded: LoadedPack) -> tuple[tuple[Marked, ...], list[Fault]]:
 
 
 def read_cases(loaded: LoadedPack, documents: Iterable[Marked]) -> tuple[tuple[Case, ...], list[Fault]]:
-    """The cases of criteria and routes in files, as a pack reads them, and what is wrong with them (E241 to E245)."""
+    """The cases of criteria and routes in files, as a pack reads them, and what is wrong (E214, E241 to E245)."""
     faults: list[Fault] = []
     rules = cache(loaded.rules)
     of_facts = [document for document in documents if "payments" not in document.data]
@@ -239,10 +239,11 @@ def read_cases(loaded: LoadedPack, documents: Iterable[Marked]) -> tuple[tuple[C
 
 
 def read_payments(loaded: LoadedPack, documents: Iterable[Marked]) -> tuple[tuple[PaymentCase, ...], list[Fault]]:
-    """The cases of payments in files, and what is wrong with them (E241, E242, E245)."""
+    """The cases of payments in files, and what is wrong (E214, E241, E242, E245)."""
     faults: list[Fault] = []
     of_money = [document for document in documents if "payments" in document.data]
-    cases = [case for document in of_money for case in _PaymentFile(loaded, document, faults).cases()]
+    rules = cache(loaded.rules)
+    cases = [case for document in of_money for case in _PaymentFile(loaded, rules, document, faults).cases()]
     return tuple(cases), faults
 
 
@@ -398,8 +399,11 @@ def _reads(node: Expression, rules: Rules, role: Role | None = None) -> Iterator
 class _File:
     """What files of every kind have: a list of cases, each with a name of its own and the text that it rests on."""
 
-    def __init__(self, loaded: LoadedPack, document: Marked, faults: list[Fault]) -> None:
+    def __init__(
+        self, loaded: LoadedPack, rules: Callable[[date, date], Rules], document: Marked, faults: list[Fault]
+    ) -> None:
         self.loaded = loaded
+        self.rules = rules
         self.document = document
         self.faults = faults
 
@@ -433,7 +437,7 @@ class _File:
                 what = f"two cases have one name (the first on line {line})"
                 self.fault("E241", (*path, "name"), what, "Name each by what it shows, or take one of them away.")
             names.setdefault(name, (*path, "name"))
-            yield path, case
+            yield path, {"name": "", "basis": ""} | case
 
     def day(self, data: dict[str, Any], key: str, path: marked.Path, default: date | None) -> date | None:
         """A date of a case; None, with its fault, where it is none."""
@@ -443,6 +447,15 @@ class _File:
             return day
         self.fault("E241", (*path, key), f"`{key}` is not a date", "Write it as 2014-01-31.")
         return None
+
+    def rules_of(self, as_of: date, engaged_on: date, path: marked.Path) -> Rules | None:
+        """The rules of a case's days; None, with the case's own fault, where the pack has none (E214)."""
+        try:
+            return self.rules(as_of, engaged_on)
+        except Faults as missing:
+            for fault in missing.faults:
+                self.fault(fault.code, (*path, "as_of"), fault.what, fault.next_step)
+            return None
 
     def engaged_before(self, engaged_on: date, as_of: date, path: marked.Path) -> None:
         if engaged_on >= as_of:
@@ -456,8 +469,7 @@ class _CaseFile(_File):
     def __init__(
         self, loaded: LoadedPack, rules: Callable[[date, date], Rules], document: Marked, faults: list[Fault]
     ) -> None:
-        super().__init__(loaded, document, faults)
-        self.rules = rules
+        super().__init__(loaded, rules, document, faults)
         self.readers: dict[tuple[date, date], _FamilyReader] = {}
 
     def cases(self) -> Iterator[Case]:
@@ -515,7 +527,9 @@ class _CaseFile(_File):
             return None
         assert isinstance(facts, dict) and engaged_on is not None
         if (as_of, engaged_on) not in self.readers:
-            self.readers[as_of, engaged_on] = _FamilyReader(self, self.rules(as_of, engaged_on), part, item)
+            if (rules := self.rules_of(as_of, engaged_on, path)) is None:
+                return None
+            self.readers[as_of, engaged_on] = _FamilyReader(self, rules, part, item)
         family, members = self.readers[as_of, engaged_on].read(facts, (*path, "facts"))
         if len(self.faults) > before:
             return None
@@ -599,13 +613,10 @@ class _PaymentFile(_File):
         )
 
     def in_order(self, engaged_on: date | None, as_of: date | None, claim_date: date | None, path: marked.Path) -> None:
-        """A day after the last that the pack decides on is what a case may be about; one before its first is not."""
-        first = min(one.decided.start for one in self.loaded.pack.in_force)
-        if as_of is not None and as_of < first:
-            what = f"the pack decides nobody before {first}"
-            self.fault("E241", (*path, "as_of"), what, "Give a later day.")
-        elif as_of is not None and engaged_on is not None:
+        """A day on which the pack decides nobody may be what a case is about, if there are rules to be read for it."""
+        if as_of is not None and engaged_on is not None:
             self.engaged_before(engaged_on, as_of, path)
+            self.rules_of(as_of, engaged_on, path)
         if as_of is not None and claim_date is not None and claim_date < as_of:
             what = f"`claim_date` is {claim_date}, before the as-of date {as_of}"
             self.fault("E241", (*path, "claim_date"), what, "Give a later day, or an earlier `as_of`.")

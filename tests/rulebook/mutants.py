@@ -9,7 +9,7 @@ another is asked about a fact that the case says nothing of. It is given an answ
 the case says of the fact in its place; and where only who is of school age is asked over other terms, each child is
 what they are not. So the mutant is told where some case rests on that very fact, and survives where none does. Where a
 mutant looks for other codes or needs, the case itself is read again, for it says which are found. Everything else is
-judged on the facts as they are.
+judged on the facts as they are. A price, or a day of the tariff, is asked of the cases of payments.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,8 @@ import yaml
 
 from pbr.engines import reference
 from pbr.engines.reference import Fact, Family, Member
-from pbr.jobs.cases import Outcome
-from pbr.rulebook.cases import Case, CaseFact, CaseMember, case_files, read_cases
+from pbr.jobs.cases import Outcome, payment_outcome
+from pbr.rulebook.cases import Case, CaseFact, CaseMember, PaymentCase, case_files, read_cases, read_payments
 from pbr.rulebook.check import ENROLMENTS, Draft, check, inside
 from pbr.rulebook.load import LoadedPack, load_pack, pack_ids
 from pbr.rulebook.marked import Marked
@@ -50,6 +51,7 @@ from pbr.rulebook.model import (
     Parameter,
     ReducedBy,
     Some,
+    Tariff,
     Test,
     When,
 )
@@ -110,7 +112,10 @@ class _Change:
 
 
 def mutants(pack: Pack) -> Iterator[Mutant]:
-    """Every mutant of the criteria, routes and flags, in the pack's order; some are no packs (see `is_pack`)."""
+    """Every mutant of the criteria, routes, flags and tariff, in the pack's order; some are no packs (`is_pack`).
+
+    The share of families that is paid for is left out: no case of one family can tell it.
+    """
     for section in SECTIONS:
         for item, criterion in getattr(pack, section).items():
             for keys, node in _nodes(criterion.test, ()):
@@ -120,6 +125,52 @@ def mutants(pack: Pack) -> Iterator[Mutant]:
                     yield _mutant(change, (section, item, "test", *keys), pack, changed)
     for item, flag in pack.flags.items():
         yield from _of_flag(flag, item, pack)
+    yield from _of_tariff(pack)
+
+
+def _of_tariff(pack: Pack) -> Iterator[Mutant]:
+    tariff = pack.tariff
+    for key in ("attachment_fee", "family_cap", "earned_autonomy"):
+        if (name := getattr(tariff, key)) is not None:
+            for kind, text, new in _prices(name, pack):
+                changed = tariff.model_copy(update={key: next(iter(new))})
+                yield _priced(kind, (key,), text, pack, changed, new)
+            if key != "family_cap":
+                yield _priced("part", (key,), "dropped", pack, tariff.model_copy(update={key: None}), {})
+    for route, name in tariff.routes.items():
+        for kind, text, new in _prices(name, pack):
+            changed = tariff.model_copy(update={"routes": {**tariff.routes, route: next(iter(new))}})
+            yield _priced(kind, ("routes", route), text, pack, changed, new)
+    for route, others in tariff.instead_of.items():
+        for position, other in enumerate(others):
+            left = others[:position] + others[position + 1 :]
+            changed = tariff.model_copy(update={"instead_of": {**tariff.instead_of, route: left}})
+            yield _priced("part", ("instead_of", route), f"without {other}", pack, changed, {})
+    for day in _beside(tariff.claimed_until):
+        changed = tariff.model_copy(update={"claimed_until": day})
+        yield _priced("day", ("claimed_until",), f"{tariff.claimed_until} -> {day}", pack, changed, {})
+
+
+def _priced(kind: str, keys: Keys, change: str, pack: Pack, tariff: Tariff, new: Mapping[str, Parameter]) -> Mutant:
+    changed = pack.model_copy(update={"tariff": tariff, "parameters": {**pack.parameters, **new}})
+    return Mutant(kind, ("tariff", *keys), change, changed)
+
+
+def _prices(name: str, pack: Pack) -> Iterator[tuple[str, str, dict[str, Parameter]]]:
+    """A price a penny off, and one that starts a day off: the kind, what changes, and the new parameter."""
+    for text, new in _moved(name, pack):
+        yield "price", text, new
+    parameter = pack.parameters[name]
+    for position, dated in enumerate(parameter.values[1:], start=1):
+        for day in _beside(dated.start):
+            values = list(parameter.values)
+            values[position] = dated.model_copy(update={"start": day})
+            moved = parameter.model_copy(update={"values": tuple(values)})
+            yield "day", f"{name} from {dated.start} -> {day}", {f"{name}_mutated": moved}
+
+
+def _beside(day: date) -> tuple[date, date]:
+    return day + timedelta(days=1), day - timedelta(days=1)
 
 
 def _of_flag(flag: Flag, item: str, pack: Pack) -> Iterator[Mutant]:
@@ -388,13 +439,16 @@ class Bench:
         self.loaded = loaded
         self.documents, unreadable = case_files(loaded)
         cases, faults = read_cases(loaded, self.documents)
-        if unreadable or faults:
-            raise ValueError(f"{loaded.pack.id}: the cases cannot be read: {[*unreadable, *faults][0]}")
+        self.payments, of_payments = read_payments(loaded, self.documents)
+        if wrong := [*unreadable, *faults, *of_payments]:
+            raise ValueError(f"{loaded.pack.id}: the cases cannot be read: {wrong[0]}")
         self.by_item: dict[tuple[str, str], list[Case]] = {}
         for case in cases:
             self.by_item.setdefault((PARTS[case.part], case.item), []).append(case)
         self.files: dict[tuple[str, str], list[Marked]] = {}
         for document in self.documents:
+            if "payments" in document.data:
+                continue
             item = str(document.data.get("criterion") or document.data.get("route"))
             self.files.setdefault((_section(item, loaded.pack), item), []).append(document)
         self.rests_on = {key: frozenset(_closure(key, loaded.pack)) for key in self.by_item}
@@ -406,8 +460,12 @@ class Bench:
             for key in _closure(referred, loaded.pack)
         )
 
-    def failing(self, mutant: Mutant) -> Case | None:
+    def failing(self, mutant: Mutant) -> Case | PaymentCase | None:
         """A case that fails with the mutant; None where none does. Cases of what is mutated are judged first."""
+        if mutant.section == "tariff":
+            mutated = cache(replace(self.loaded, pack=mutant.pack).rules)
+            paid = (payment_outcome(case, mutated(case.as_of)) for case in self.payments)
+            return next((one.case for one in paid if one.differences), None)
         own = (mutant.section, mutant.item)
         flag = mutant.item if mutant.section == "flags" else None
         read = _Read(mutant.pack, self.loaded, flag)
@@ -433,8 +491,9 @@ class Bench:
     def failures(self) -> list[str]:
         """The cases that fail before anything is mutated."""
         read = _Read(self.loaded.pack, self.loaded)
-        judged = (_outcome(case, read, None) for cases in self.by_item.values() for case in cases)
-        return [f"{one.case.place}: {'; '.join(one.differences)}" for one in judged if one.differences]
+        judged = [_outcome(case, read, None) for cases in self.by_item.values() for case in cases]
+        paid = [payment_outcome(case, self.loaded.rules(case.as_of)) for case in self.payments]
+        return [f"{one.case.place}: {'; '.join(one.differences)}" for one in (*judged, *paid) if one.differences]
 
 
 def _section(item: str, pack: Pack) -> str:

@@ -113,13 +113,19 @@ results:
         - {measure: {name: months_since, field: closed_on}, at_least: closed_months}
 routes:
   sustained: {TITLED, turned_around: true, test: {all_of: [{criterion: settled}, {criterion: on_record}]}}
+  seen: {TITLED, turned_around: false, test: {criterion: observed}}
 flags:
   young:
     title: a title
     citation: a text of 2014
     kind: condition
     when: {measure: {name: needs_outstanding, needs: young_needs}, at_least: one}
-tariff: {citation: a text of 2014, claimed_until: 2020-03-31, family_cap: cap, routes: {sustained: cap}, instead_of: {}}
+tariff:
+  citation: a text of 2014
+  claimed_until: 2020-03-31
+  family_cap: cap
+  routes: {sustained: cap, seen: cap}
+  instead_of: {}
 """
 FIGURES: dict[str, tuple[str, dict[str, Any]]] = {
     "months": ("months", {"2015-01-01": 12, "2018-01-01": 6}),
@@ -524,7 +530,7 @@ def test_a_criterion_needs_a_case_of_nothing_to_test_only_where_there_may_be_not
     text = file_of("criterion crime", one_case(facts={"family": {"minor_offences": 1}}))
     coverage = run_cases(practice_with(tmp_path, text), ENGINES).coverage
     can_be = {row["item"] for row in coverage.iter_rows(named=True) if row["not_applicable"] is not None}
-    assert can_be == {"idle", "dependent", "observed"}
+    assert can_be == {"idle", "dependent", "observed", "seen"}
     phase_1 = run_cases(load_pack("phase-1"), ENGINES).coverage
     can_be = {row["item"] for row in phase_1.iter_rows(named=True) if row["not_applicable"] is not None}
     assert can_be == set(phase_1["item"]) - {"crime_asb", "local_discretion", "eligible"}
@@ -656,7 +662,7 @@ def test_a_case_that_does_not_say_what_it_must(about: str, case: dict[str, Any],
 
 def test_faults_of_all_cases_are_reported_together(tmp_path: Path) -> None:
     text = file_of("criterion local_discretion", one_case(facts={}), one_case(name="", facts={"family": {}}))
-    assert [fault.split()[0] for fault in faults_of(pack_with(tmp_path, text))] == ["E241", "E244", "E244"]
+    assert sorted(fault.split()[0] for fault in faults_of(pack_with(tmp_path, text))) == ["E241", "E244", "E244"]
 
 
 @pytest.mark.parametrize("key", ["name", "basis"])
@@ -796,7 +802,7 @@ def test_payments_count_towards_no_coverage(tmp_path: Path) -> None:
         (EDUCATION | {"claim_date": date(2015, 5, 30)}, "E241 .*`claim_date` is 2015-05-30, before the as-of date"),
         (EDUCATION | {"reason": 1}, "E241 .*`reason` is no text"),
         (EDUCATION | {"expected": "met"}, "E241 .*'expected' is not a key here"),
-        (EDUCATION | {"as_of": date(2011, 1, 1), "engaged_on": date(2010, 1, 1)}, "E214 .*has no value on 2011-01-01"),
+        (EDUCATION | {"as_of": date(2011, 1, 1), "engaged_on": date(2010, 1, 1)}, "E214 .* on 2011-01-01"),
     ],
 )
 def test_a_payment_that_does_not_say_what_it_must(case: dict[str, Any], says: str, tmp_path: Path) -> None:

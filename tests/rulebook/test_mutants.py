@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
+from pbr.rulebook.cases import PaymentCase
 from pbr.rulebook.load import load_pack, pack_ids
-from tests.rulebook.mutants import Mutant, equivalents, is_pack, mutants, report
+from tests.rulebook.mutants import Bench, Mutant, equivalents, is_pack, mutants, report
 from tests.rulebook.packs import as_yaml, copy_of_phase_1
 
 SAMPLE = 25
@@ -35,6 +36,7 @@ def test_every_kind_of_mistake_is_among_the_mutants_and_each_has_a_name_of_its_o
     assert {mutant.kind for mutant in every} == {
         *("limit", "comparator", "window", "anchor", "margin", "codes", "need", "truth", "reference"),
         *("all or any", "every or some", "part", "leaving out", "routes of a flag"),
+        *("price", "day"),
     }
     assert len({mutant.name for mutant in every}) == len(every)
 
@@ -113,3 +115,19 @@ def test_cases_that_fail_with_nothing_mutated_are_told_first(tmp_path: Path) -> 
     path.write_text(path.read_text(encoding="utf-8").replace("expected: met", "expected: not_met", 1), encoding="utf-8")
     (wrong,) = report(load_pack(folder), [], {}, all_of_them=True).wrong
     assert wrong.endswith("crime_asb.yaml:6: expected not met, found met (with nothing mutated)")
+
+
+@pytest.mark.parametrize("pack", pack_ids())
+def test_a_price_that_is_a_penny_or_a_day_off_makes_a_case_fail(pack: str) -> None:
+    loaded = load_pack(pack)
+    of_tariff = [mutant for mutant in mutants(loaded.pack) if mutant.section == "tariff"]
+    assert {mutant.kind for mutant in of_tariff} == {"price", "part", "day"}
+    assert report(loaded, of_tariff, equivalents(pack), all_of_them=False).wrong == ()
+
+
+def test_a_cap_is_told_by_a_case_that_it_binds_and_by_no_other() -> None:
+    loaded = load_pack("phase-1")
+    (more,) = [m for m in mutants(loaded.pack) if m.name.startswith("tariff.family_cap: family_cap 400000 -> 400001")]
+    case = Bench(loaded).failing(more)
+    assert isinstance(case, PaymentCase)
+    assert case.already_paid
