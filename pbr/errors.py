@@ -9,11 +9,12 @@ E6xx ledger. Each code means one thing and is listed in `docs/errors.md`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Fault:
     """One thing that is wrong.
 
@@ -25,6 +26,14 @@ class Fault:
     place: str
     what: str
     next_step: str
+
+    def __lt__(self, other: Fault) -> bool:
+        return self._order() < other._order()
+
+    def _order(self) -> tuple[list[tuple[str, int]], str, str, str]:
+        """By file and line, which count as numbers: line 12 comes before line 104."""
+        parts = re.findall(r"([^0-9]*)([0-9]*)", self.place)
+        return [(text, int(number or -1)) for text, number in parts], self.code, self.what, self.next_step
 
     def __str__(self) -> str:
         what = self.what if self.what.endswith((".", "?", "!")) else self.what + "."

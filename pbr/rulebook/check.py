@@ -20,7 +20,10 @@ from pbr.rulebook.measures import (
     MonthsSince,
     NeedsOutstanding,
     OffendingMeasure,
+    OnProvision,
     OpenSocialCare,
+    OutOfWorkBenefit,
+    ProvisionStarts,
     SchoolAge,
     TermMeasure,
     WeeksInWork,
@@ -54,7 +57,7 @@ from pbr.rulebook.model import (
 from pbr.rulebook.reach import ENROLMENTS as ENROLMENTS
 from pbr.rulebook.reach import certain, inside
 from pbr.rulebook.rules import walk
-from pbr.values import Share
+from pbr.values import Share, pounds
 
 Path = tuple[str | int, ...]
 
@@ -94,6 +97,11 @@ COMPARATORS: dict[str, tuple[str, ...]] = {
 }
 """How a measure of each unit can be tested."""
 
+BENEFITS = (
+    *("AA", "BB", "BSP", "CA", "DLA", "ESA", "HB", "IB", "IIDB"),
+    *("IS", "JSA", "PC", "PIP", "SDA", "SP", "UC", "WB"),
+)
+PROVISION = ("work_programme", "esf")
 SOCIAL_CARE_KINDS = ("early_help", "child_in_need", "child_protection", "looked_after")
 
 
@@ -135,8 +143,10 @@ def check(draft: Draft, place: Callable[[Path], str]) -> list[Fault]:
         checks.unused()
         checks.certain()
         checks.nothing_left_out()
+        checks.unread_results()
         if draft.tariff:
             checks.paid_twice(draft.tariff)
+            checks.cap(draft.tariff)
     return checks.faults
 
 
@@ -235,6 +245,19 @@ class _Checks:
                 next_step = "Use it, or take it out: a figure that nothing reads misleads."
                 self.fault("E213", ("parameters", name), f"nothing reads parameter '{name}'", next_step)
 
+    def unread_results(self) -> None:
+        """Results that no route and no flag rests on, whatever else rests on them."""
+        draft = self.draft
+        tests = [route.test for route in draft.routes.values()]
+        for flag in draft.flags.values():
+            if isinstance(flag, ConditionFlag):
+                tests += [test for test in (flag.when, flag.unless) if test is not None]
+        read = frozenset[str]().union(*map(self._rests_on, tests))
+        for name in draft.results:
+            if name not in read:
+                next_step = "Let a route or a flag rest on it, or take it out: what it finds changes nothing."
+                self.fault("E213", ("results", name), f"nothing reads criterion '{name}'", next_step)
+
     def certain(self) -> None:
         draft = self.draft
         criteria = {"eligibility": draft.eligibility, "results": draft.results, "routes": draft.routes}
@@ -286,8 +309,18 @@ class _Checks:
                 scope = _Scope(scope.section, scope.owner, scope.quantifier or node)
             case AllOf() | AnyOf() | When():
                 pass
+        if not isinstance(node, When):
+            self.twice(node, path)
         for steps, part in inside(node):
             self.expression(part, scope, (*path, *steps))
+
+    def twice(self, node: Expression, path: Path) -> None:
+        """Parts of an all_of, any_of or of that ask the same."""
+        parts = list(inside(node))
+        for number, (steps, part) in enumerate(parts):
+            if any(part == above for _, above in parts[:number]):
+                what = "this part stands above already, in the same list"
+                self.fault("E266", (*path, *steps), what, "Take one of the two out, or correct it.")
 
     def comparison(self, node: Test, path: Path) -> None:
         comparator, limit = node.comparison
@@ -369,8 +402,13 @@ class _Checks:
         named: dict[str, Parameter | None] = {}
         for argument, given in measure.parameters().items():
             named[argument] = self.parameter(given, (*path, argument))
-        if isinstance(measure, OpenSocialCare):
-            self.vocabulary(named["kinds"], measure.kinds, SOCIAL_CARE_KINDS)
+        match measure:
+            case OpenSocialCare():
+                self.vocabulary(named["kinds"], measure.kinds, SOCIAL_CARE_KINDS)
+            case OutOfWorkBenefit():
+                self.vocabulary(named["codes"], measure.codes, BENEFITS)
+            case OnProvision() | ProvisionStarts():
+                self.vocabulary(named["codes"], measure.codes, PROVISION)
         self.subject(measure, scope, path)
         if scope.section == "eligibility" and (reads := _reads_after_engagement(measure)):
             self._later_than_engagement((*path, reads), f"{measure.name} reads what comes after")
@@ -484,8 +522,55 @@ class _Checks:
             self.route(route, ("tariff", "instead_of", route))
             for position, other in enumerate(others):
                 self.route(other, ("tariff", "instead_of", route, position))
+        self.circles(tariff.instead_of)
         if tariff.funded_share is not None:
             self.parameter(tariff.funded_share, ("tariff", "funded_share"))
+
+    def circles(self, instead_of: Mapping[str, tuple[str, ...]]) -> None:
+        """Routes that are paid instead of themselves, directly or through others: none of them would be paid."""
+        told: set[frozenset[str]] = set()
+        for start in instead_of:
+            ways: list[tuple[str, ...]] = [(start,)]
+            seen = {start}
+            while ways:
+                way = ways.pop(0)
+                for other in instead_of.get(way[-1], ()):
+                    if other == start and frozenset(way) not in told:
+                        told.add(frozenset(way))
+                        circle = " instead of ".join(f"'{name}'" for name in (*way, start))
+                        what = f"these would be paid in a circle: {circle}"
+                        self.fault("E235", ("tariff", "instead_of", start), what, "Take one of them out of it.")
+                    if other not in seen:
+                        seen.add(other)
+                        ways.append((*way, other))
+
+    def cap(self, tariff: Tariff) -> None:
+        """A cap that the attachment fee and one route already pass: that route would never be paid what it says."""
+        for day in self._engagement_days(self.draft.parameters.values()):
+            fee = 0 if tariff.attachment_fee is None else self._pence(tariff.attachment_fee, day)
+            route = max(tariff.routes, key=lambda name: self._pence(tariff.routes[name], day), default=None)
+            if route is None:
+                return
+            pays, most = self._pence(tariff.routes[route], day), self._pence(tariff.family_cap, day)
+            if fee + pays > most:
+                together = f"{pounds(fee)} for joining and {pounds(pays)} by route '{route}'" if fee else ""
+                what = (
+                    f"a family can earn {pounds(most)} in all if it engaged on {day}, and "
+                    f"{together or f'route {route!r} pays {pounds(pays)}'}"
+                )
+                self.fault("E265", ("tariff", "family_cap"), what, "Correct the cap, or what the message names.")
+                return
+
+    def _pence(self, name: str, day: date) -> int:
+        value = _value_on(self.draft.parameters[name].values, day)
+        assert isinstance(value, int), name
+        return value
+
+    def _engagement_days(self, parameters: Iterable[Parameter]) -> list[date]:
+        """The first day of each stretch of engagement dates on which these parameters keep their values, in order."""
+        turns = {dated.start for parameter in parameters for dated in parameter.values}
+        periods = [one.engaged for one in self.draft.in_force]
+        return sorted({day for period in periods for day in (period.start, *turns) if day in period})
 
     def paid_twice(self, tariff: Tariff) -> None:
         """Routes that pay for the same result, and of which neither is paid instead of the other."""
@@ -516,11 +601,9 @@ class _Checks:
 
     def _both_pay(self, one: str, other: str, tariff: Tariff) -> bool:
         """Whether both routes have a price on some day on which a family can engage."""
-        prices = [self.draft.parameters[tariff.routes[route]].values for route in (one, other)]
-        turns = {dated.start for values in prices for dated in values}
-        periods = [one.engaged for one in self.draft.in_force]
-        days = {day for period in periods for day in (period.start, *turns) if day in period}
-        return any(all(_value_on(values, day) for values in prices) for day in days)
+        prices = [self.draft.parameters[tariff.routes[route]] for route in (one, other)]
+        days = self._engagement_days(prices)
+        return any(all(_value_on(price.values, day) for price in prices) for day in days)
 
     def price(self, name: str, first: date | None, path: Path) -> None:
         parameter = self.parameter(name, path, "pence")

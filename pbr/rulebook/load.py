@@ -278,7 +278,7 @@ def _with_overlay(national: LoadedPack, path: Path, name: str, *, carried: bool)
     loaded = replace(national, files=files, beneath=national, merge=merged)
     pack = _Builder(lambda at: loaded.place(*at), merged.data, faults).pack()
     own = [fault for fault in faults if fault.place.startswith(f"{name}:")]
-    # A council may judge by other figures than the nation's: those of the pack that are left unread mislead nobody.
+    # A council may judge by other rules than the nation's: what of the pack is left unread misleads nobody.
     brought = [fault for fault in faults if fault not in own and fault.code != "E213"]
     if own or brought or pack is None:
         told = [replace(fault, what=f"with {overlay.id} over it, {fault.what}") for fault in brought]

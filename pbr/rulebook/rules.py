@@ -75,7 +75,7 @@ class Rules:
         self.written = pack
         self.on = on
         self.digest = digest
-        faults = []
+        missing = []
         self.values: dict[str, DatedValue] = {}
         for name, parameter in pack.parameters.items():
             if name in _tariff_parameters(pack.tariff):
@@ -83,17 +83,9 @@ class Rules:
             if dated := value_on(pack, name, on):
                 self.values[name] = dated
             else:
-                first = parameter.values[0].start
-                faults.append(
-                    Fault(
-                        "E214",
-                        place(name) if place else f"pack {pack.id}",
-                        f"parameter '{name}' has no value on {on} (its first starts {first})",
-                        "Choose a later as-of date, or add a dated value with its citation.",
-                    )
-                )
-        if faults:
-            raise Faults(faults)
+                missing.append((name, parameter.values[0].start))
+        if missing:
+            raise Faults(_without_value(missing, on, place or (lambda name: f"pack {pack.id}")))
         self.pack = self._as_read(engaged)
 
     def _as_read(self, engaged: date | None) -> Pack:
@@ -199,6 +191,23 @@ class Rules:
             yield role, node.baseline
         for part in parts(node):
             yield from self._reads_of(part, role)
+
+
+def _without_value(missing: list[tuple[str, date]], on: date, place: Callable[[str], str]) -> Iterator[Fault]:
+    """Parameters without a value on a day: each by itself, or many at once, where the day is before the pack's time."""
+    step = "Choose a later as-of date, or add a dated value with its citation."
+    if len(missing) > FEW:
+        first = min(start for _, start in missing)
+        what = f"the pack's first figures start on {first}; {len(missing)} parameters have no value on {on}"
+        yield Fault("E214", place(missing[0][0]), what, step)
+        return
+    for name, start in missing:
+        what = f"parameter '{name}' has no value on {on} (its first starts {start})"
+        yield Fault("E214", place(name), what, step)
+
+
+FEW = 3
+"""As many faults of one kind as are worth telling apart."""
 
 
 def value_on(pack: Pack, name: str, day: date) -> DatedValue | None:

@@ -50,6 +50,15 @@ results:
       measure: {name: asb_incidents, last_months: calm_months}
       less_than: calm_incidents
 """
+RESTLESS = """\
+flags:
+  restless:
+    title: An incident in six months
+    citation: Mid-County Council, Outcome Plan, page 5.
+    kind: condition
+    unless: {criterion: calm}
+"""
+"""A flag that reads the criterion."""
 
 
 def overlay_in(folder: Path, text: str, head: str = HEAD) -> Path:

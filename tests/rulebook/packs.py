@@ -61,8 +61,11 @@ def faults_of(folder: Path) -> tuple[Fault, ...]:
     return ()
 
 
+_READ_BY_ROUTES = ("attendance_improved", "asb_reduced", "progress_to_work_made", "moved_into_work")
+
+
 def with_result(folder: Path, test: str, **figures: str) -> Path:
-    """A copy of Phase 1 with one result more, `tried`, and with the figures that it reads.
+    """A copy of Phase 1 with one result more, `tried`, flags that read it and others, and the figures that it reads.
 
     A figure is written as its unit and values: `share 15%`, or `count 3; 0 from 2014-04-01`.
     """
@@ -73,6 +76,11 @@ def with_result(folder: Path, test: str, **figures: str) -> Path:
         "\nroutes:\n",
         f"\n  tried:\n    title: t\n    citation: nobody says so\n    standing: local\n    test:\n{entry}\n\nroutes:\n",
     )
+    with (pack / "flags.yaml").open("a", encoding="utf-8") as flags:
+        flags.write("\n  trying:\n    title: t\n    citation: nobody says so\n    kind: condition\n")
+        flags.write("    when: {criterion: tried}\n")
+        flags.write("\n  others:\n    title: t\n    citation: nobody says so\n    kind: condition\n    when:\n")
+        flags.write("      any_of: [" + ", ".join(f"{{criterion: {name}}}" for name in _READ_BY_ROUTES) + "]\n")
     with (pack / "parameters.yaml").open("a", encoding="utf-8") as parameters:
         for name, written in figures.items():
             unit, values = written.split(" ", 1)

@@ -19,7 +19,7 @@ from pbr.rulebook.glossary import glossary, glossary_for
 from pbr.rulebook.load import load_pack
 from pbr.rulebook.measures import MEASURES
 from pbr.values import REASONS
-from tests.rulebook.overlays import ABSENCE, CALL_OUTS, laid
+from tests.rulebook.overlays import ABSENCE, CALL_OUTS, RESTLESS, laid
 from tests.rulebook.packs import copy_of_phase_1, put
 
 
@@ -137,9 +137,9 @@ def test_a_flag_says_on_which_routes_it_is_raised_where_and_what_it_does(book: R
 
 
 def test_what_an_overlay_changed_is_marked_and_nothing_else(tmp_path: Path) -> None:
-    book = rulebook(laid(tmp_path, ABSENCE + CALL_OUTS.removeprefix("parameters:\n")))
+    book = rulebook(laid(tmp_path, ABSENCE + CALL_OUTS.removeprefix("parameters:\n") + RESTLESS))
     assert book.overlay == "Mid-County's outcome plan"
-    assert [each.id for each in book.entries if each.of_overlay] == ["calm"]
+    assert [each.id for each in book.entries if each.of_overlay] == ["calm", "restless"]
     marked = {
         (each.parameter, dated.value)
         for other in book.entries
@@ -151,7 +151,7 @@ def test_what_an_overlay_changed_is_marked_and_nothing_else(tmp_path: Path) -> N
     shown = page(book).decode()
     head, rest = shown.split("<nav", 1)
     assert "Mid-County&#39;s outcome plan is over the pack" in head
-    assert rest.count("changed by the overlay</span>") == 1 + len(marked)
+    assert rest.count("changed by the overlay</span>") == 2 + len(marked)
 
 
 def test_a_pack_without_overlay_marks_nothing(book: Rulebook, html: str) -> None:

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from pbr.cli.main import main
 from pbr.rulebook.diff import Difference, differences
 from pbr.rulebook.load import load_pack
-from tests.rulebook.overlays import ABSENCE, CALL_OUTS, laid, overlay_in
+from tests.rulebook.overlays import ABSENCE, CALL_OUTS, RESTLESS, laid, overlay_in
 from tests.rulebook.packs import copy_of_phase_1, put
 
 NATIONAL = load_pack("phase-1")
@@ -87,19 +87,20 @@ def test_a_figure_that_changes_in_both_packs_on_different_days_differs_in_betwee
 
 
 def test_a_new_figure_and_a_new_criterion_are_added(tmp_path: Path) -> None:
-    found = of_overlay(tmp_path, CALL_OUTS)
+    found = of_overlay(tmp_path, CALL_OUTS + RESTLESS)
     assert [(one.part, one.id, one.what, one.before, one.after) for one in found[:2]] == [
         ("parameter", "calm_months", "added", "", "6 months"),
         ("parameter", "calm_incidents", "added", "", "1"),
     ]
-    (rule,) = found[2:]
+    rule, flag = found[2:]
+    assert (flag.part, flag.id, flag.what) == ("flag", "restless", "added")
     assert (rule.part, rule.id, rule.title, rule.what) == ("result", "calm", "No incident in six months", "added")
     assert "6 months" in rule.after
     assert "anti-social behaviour" in rule.after
 
 
 def test_seen_from_the_other_side_they_are_removed(tmp_path: Path) -> None:
-    found = differences(laid(tmp_path, CALL_OUTS), NATIONAL)
+    found = differences(laid(tmp_path, CALL_OUTS + RESTLESS), NATIONAL)
     removed = {one.id: (one.before, one.after, one.standing) for one in found if one.what == "removed"}
     assert removed["calm_months"] == ("6 months", "", "local")
     assert removed["calm"][1:] == ("", "local")
@@ -169,7 +170,7 @@ def test_a_route_paid_by_another_figure_is_told_by_both_names(tmp_path: Path) ->
     text = (copy_of_phase_1(tmp_path) / "tariff.yaml").read_text(encoding="utf-8")
     line = next(line for line in text.splitlines() if line.strip().startswith("progress_to_work:"))
     copy = tmp_path / "spoilt"
-    put(copy / "tariff.yaml", line, "    progress_to_work: family_cap")
+    put(copy / "tariff.yaml", line, "    progress_to_work: crime_asb_education_payment")
     parameters = (copy / "parameters.yaml").read_text(encoding="utf-8")
     name = line.split(":")[1].strip()
     start = parameters.index(f"  {name}:\n")
@@ -177,8 +178,8 @@ def test_a_route_paid_by_another_figure_is_told_by_both_names(tmp_path: Path) ->
         parameters[:start] + parameters[parameters.index("\n\n", start) + 2 :], encoding="utf-8"
     )
     found = [one for one in differences(NATIONAL, load_pack(copy)) if one.part == "tariff"]
-    assert [(one.what, one.before[-len(name) - 2 :], one.after[-12:]) for one in found] == [
-        ("pays progress_to_work", f"({name})", "(family_cap)")
+    assert [(one.what, one.before[-len(name) - 2 :], one.after.rpartition(" ")[2]) for one in found] == [
+        ("pays progress_to_work", f"({name})", "(crime_asb_education_payment)")
     ]
 
 

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pbr.rulebook import marked
+from pbr.rulebook import check, marked
 from pbr.rulebook.check import overlapping
 from pbr.rulebook.load import MOST, in_unit, load_pack, pack_ids, packs_folder
 from pbr.rulebook.model import InForce, Pack
+from pbr.sources import contracts
 from tests.rulebook.packs import as_yaml, copy_of_phase_1, faults_of, line_of, put, with_result
 
 P, E, R, T, F = "parameters.yaml", "eligibility.yaml", "results.yaml", "tariff.yaml", "flags.yaml"
@@ -367,8 +368,8 @@ SLIPS = {
     "an id in two parts": Slip(
         E,
         "  eligible:\n",
-        "  asb_reduced:\n    title: t\n    citation: a made text\n    standing: local\n    test: {criterion: education}\n"
-        "\n  eligible:\n",
+        "  asb_reduced:\n    title: t\n    citation: a made text\n    standing: local\n    test: {criterion: education}"
+        "\n\n  eligible:\n",
         "E227",
         "  asb_reduced:",
         "already the id of something in eligibility",
@@ -506,6 +507,58 @@ SLIPS = {
         "E231",
         "alternativ_",
         "did you mean 'alternative_provision'?",
+    ),
+    "a result that changes nothing": Slip(
+        R,
+        "\nroutes:\n",
+        "\n  idle: {title: t, citation: nobody says so, standing: local, test: {criterion: asb_reduced}}\n\nroutes:\n",
+        "E213",
+        "  idle:",
+        "nothing reads criterion 'idle'",
+    ),
+    "a route instead of itself": Slip(
+        T,
+        "continuous_employment: [crime_asb_education",
+        "continuous_employment: [continuous_employment, crime_asb_education",
+        "E235",
+        "    continuous_employment: [",
+        "in a circle: 'continuous_employment' instead of 'continuous_employment'",
+    ),
+    "routes instead of one another": Slip(
+        T,
+        "  funded_share:",
+        "    crime_asb_education: [continuous_employment]\n  funded_share:",
+        "E235",
+        "    continuous_employment: [",
+        "in a circle: 'continuous_employment' instead of 'crime_asb_education' instead of 'continuous_employment'",
+    ),
+    "a benefit that no record has": Slip(
+        P, "value: [ESA, IB,", "value: [ESB, IB,", "E231", "[ESB,", "no record can say 'ESB' (did you mean"
+    ),
+    "a provision that no record has": Slip(
+        P,
+        "        value: [work_programme, esf]\n        standing: unv",
+        "        value: [work_program, esf]\n        standing: unv",
+        "E231",
+        "[work_program,",
+        "did you mean 'work_programme'?",
+    ),
+    "a cap below what one route pays": Slip(
+        P,
+        "value: £4,000",
+        "value: £3,999",
+        "E265",
+        "family_cap:",
+        "a family can earn £3,999 in all if it engaged on 2012-04-01, and £3,200 for joining and £800 by route",
+        T,
+    ),
+    "one part twice": Slip(
+        R,
+        "        - criterion: asb_reduced",
+        "        - criterion: asb_reduced\n        - criterion: asb_reduced  # again",
+        "E266",
+        "# again",
+        "this part stands above already",
     ),
     "a route without a price": Slip(
         T, "    progress_to_work: progress_to_work_payment\n", "", "E232", "  routes:", "'progress_to_work' pays"
@@ -686,6 +739,11 @@ def test_a_figure_beyond_any_framework_is_a_fault_and_overflows_nothing(
 
 def _read(written: str) -> Any:
     return int(written) if written.isdecimal() else written
+
+
+def test_the_words_of_lists_are_those_of_extracts() -> None:
+    assert check.BENEFITS == contracts.BENEFITS
+    assert check.PROVISION == contracts.PROVISION
 
 
 def test_years_have_a_bound_as_well() -> None:

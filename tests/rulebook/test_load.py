@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pbr.errors import Faults
+from pbr.errors import Fault, Faults
 from pbr.rulebook import load
 from pbr.rulebook.load import load_pack, pack_digest, pack_ids, packs_folder
 from pbr.rulebook.model import Pack
@@ -111,8 +111,8 @@ def test_the_digest_stands_for_what_a_pack_says_and_not_for_its_layout(tmp_path:
     ("file", "old", "new"),
     [
         ("parameters.yaml", "value: 15%", "value: 16%"),
-        ("parameters.yaml", "value: £3,200", "value: £3,201"),
-        ("parameters.yaml", "from: 2013-04-01", "from: 2013-04-02"),
+        ("parameters.yaml", "value: £3,200", "value: £3,199"),
+        ("parameters.yaml", "from: 2013-04-01", "from: 2013-03-31"),
         ("parameters.yaml", "standing: verified\n", "standing: derived\n"),
         ("parameters.yaml", "in the last 12 months", "in the last twelve months"),
         ("results.yaml", "less_than: result_absence", "at_most: result_absence"),
@@ -144,7 +144,29 @@ def test_a_day_before_the_first_value_is_a_fault_at_the_parameter() -> None:
     loaded = load_pack("phase-1")
     with pytest.raises(Faults) as raised:
         loaded.rules(date(2012, 3, 31))
-    line = line_of(packs_folder() / "phase-1" / "parameters.yaml", "  result_absence:")
-    found = [str(fault) for fault in raised.value.faults if "'result_absence'" in fault.what]
-    assert len(found) == 1
-    assert re.match(rf"E214 rules/phase-1/parameters\.yaml:{line} .* no value on 2012-03-31 .*2012-04-01", found[0])
+    (fault,) = raised.value.faults
+    assert re.match(
+        r"E214 rules/phase-1/parameters\.yaml:\d+ the pack's first figures start on 2012-04-01; \d\d parameters have "
+        r"no value on 2012-03-31\. ",
+        str(fault),
+    )
+
+
+def test_a_few_figures_that_start_late_are_told_apart_each_at_its_line(tmp_path: Path) -> None:
+    folder = copy_of_phase_1(tmp_path)
+    put(folder / "pack.yaml", "decided: {from: 2012-04-01", "decided: {from: 2013-04-01")
+    parameters = folder / "parameters.yaml"
+    for name in ("result_absence", "near_sessions"):
+        text = parameters.read_text(encoding="utf-8")
+        at = text.index(f"  {name}:")
+        parameters.write_text(text[:at] + text[at:].replace("2012-04-01", "2013-04-01", 1), encoding="utf-8")
+    with pytest.raises(Faults) as raised:
+        load_pack(folder).rules(date(2013, 3, 31))
+    lines = [line_of(parameters, f"  {name}:") for name in ("result_absence", "near_sessions")]
+    assert [fault.place for fault in raised.value.faults] == [f"{parameters}:{line}" for line in sorted(lines)]
+    assert all("no value on 2013-03-31 (its first starts 2013-04-01)" in one.what for one in raised.value.faults)
+
+
+def test_faults_stand_in_the_order_of_their_lines_and_not_of_their_digits() -> None:
+    faults = Faults(Fault("E2", place, "a fault", "") for place in ("b.yaml:2", "a.yaml:104", "a.yaml:12", "a.yaml"))
+    assert [fault.place for fault in faults.faults] == ["a.yaml", "a.yaml:12", "a.yaml:104", "b.yaml:2"]

@@ -18,7 +18,7 @@ from pbr.rulebook.cases import load_cases
 from pbr.rulebook.load import load_pack, overlay_ids, packs_folder
 from pbr.rulebook.rules import value_on
 from pbr.values import Share
-from tests.rulebook.overlays import ABSENCE, CALL_OUTS, HEAD, faults_of, laid, overlay_in
+from tests.rulebook.overlays import ABSENCE, CALL_OUTS, HEAD, RESTLESS, faults_of, laid, overlay_in
 from tests.rulebook.packs import copy_of_phase_1, free_copy_of_phase_1, put
 
 NATIONAL = load_pack("phase-1")
@@ -78,8 +78,13 @@ results:
 def test_a_new_criterion_stands_before_the_one_it_names_or_at_the_end(tmp_path: Path) -> None:
     own = list(NATIONAL.pack.results)
     at = own.index("asb_reduced")
-    assert list(laid(tmp_path, CALL_OUTS).pack.results) == [*own[:at], "calm", *own[at:]]
-    assert list(laid(tmp_path, CALL_OUTS.replace("    before: asb_reduced\n", "")).pack.results) == [*own, "calm"]
+    assert list(laid(tmp_path, CALL_OUTS + RESTLESS).pack.results) == [*own[:at], "calm", *own[at:]]
+    at_the_end = CALL_OUTS.replace("    before: asb_reduced\n", "") + RESTLESS
+    assert list(laid(tmp_path, at_the_end).pack.results) == [*own, "calm"]
+
+
+def test_a_criterion_of_the_overlay_that_no_route_and_no_flag_reads_is_a_fault(tmp_path: Path) -> None:
+    assert said(tmp_path, CALL_OUTS) == ["E213 plan.yaml:23 nothing reads criterion 'calm'"]
 
 
 def test_a_route_and_a_flag_can_be_replaced(tmp_path: Path) -> None:
@@ -171,7 +176,7 @@ def test_an_overlay_that_says_nothing_is_another_pack_all_the_same(tmp_path: Pat
 
 
 def test_the_files_written_elsewhere_load_as_the_same_pack_with_its_overlay(tmp_path: Path) -> None:
-    loaded = laid(tmp_path, CALL_OUTS)
+    loaded = laid(tmp_path, CALL_OUTS + RESTLESS)
     carried = tmp_path / "carried"
     carried.mkdir()
     for name, content in loaded.files.items():

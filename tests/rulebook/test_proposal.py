@@ -32,7 +32,7 @@ def refused(**values: str) -> list[str]:
     [
         ("result_absence", "10%", Share(10, 100)),
         ("result_absence", "57/380", Share(57, 380)),
-        ("crime_asb_education_payment", "£1,000", 100_000),
+        ("crime_asb_education_payment", "£750", 75_000),
         ("crime_asb_education_payment", "£0.50", 50),
         ("eligible_on_national_criteria", "2", 2),
         ("out_of_work_benefits", "[JSA, ESA]", ("JSA", "ESA")),
@@ -109,13 +109,14 @@ def test_a_word_that_no_record_has_is_told_where_it_was_proposed() -> None:
 
 def test_all_faults_of_a_proposal_are_told_at_once() -> None:
     told = refused(nothing="1", result_absence="3: 4", result_suspensions="1.5")
-    assert [fault[:4] for fault in told] == ["E204", "E270", "E271"]
+    assert [fault[:4] for fault in told] == ["E270", "E271", "E204"]
 
 
 def test_figures_are_set_over_what_a_council_made_of_the_pack(tmp_path: Path) -> None:
     overlay = tmp_path / "plan.yaml"
     overlay.write_text(
-        "id: plan\ntitle: A plan\nover: phase-1\ncitation: A made-up plan.\nparameters:\n  result_absence:\n    values:\n"
+        "id: plan\ntitle: A plan\nover: phase-1\ncitation: A made-up plan.\n"
+        "parameters:\n  result_absence:\n    values:\n"
         "      - {from: 2013-09-01, value: 12%, standing: local, citation: A plan of 2013.}\n"
     )
     pack = load_pack("phase-1", overlay)

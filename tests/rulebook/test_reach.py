@@ -285,6 +285,12 @@ def test_adults_are_18_and_children_are_not_on_the_day_and_after_or_before(
     assert [code for code, _, _ in reported(tmp_path, test, x=figure)] == codes
 
 
+@pytest.mark.parametrize(("years", "codes"), [(120, []), (121, ["E234"]), (150, ["E234"]), (200, ["E208"])])
+def test_an_age_that_nobody_reaches_is_no_limit(years: int, codes: list[str], tmp_path: Path) -> None:
+    test = "some: member\nat: as_of\nthat:\n  measure: {name: age, at: as_of}\n  less_than: x"
+    assert [code for code, _, _ in reported(tmp_path, test, x=f"years {years}")] == codes
+
+
 def test_criteria_that_rest_on_others_many_times_over_are_weighed_once(tmp_path: Path) -> None:
     pack = with_result(tmp_path, "measure: {name: expecting}\nis: true")
     before = "tried"
@@ -293,6 +299,7 @@ def test_criteria_that_rest_on_others_many_times_over_are_weighed_once(tmp_path:
         more = f"  tried_{n}: {{title: t, citation: nobody says so, standing: local, test: {{{test}}}}}"
         put(pack / "results.yaml", "\nroutes:\n", f"{more}\n\nroutes:\n")
         before = f"tried_{n}"
+    put(pack / "flags.yaml", "when: {criterion: tried}", f"when: {{criterion: {before}}}")
     assert faults_of(pack) == ()
 
 
