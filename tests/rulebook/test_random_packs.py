@@ -1,6 +1,6 @@
 """Random packs that are right: they pass the checks, read back from YAML and JSON, and can be said.
 
-A limit is one that some reach and others do not; packs in which tests contradict each other are drawn again.
+A limit is one that some reach and others do not; packs in which tests contradict or repeat each other are drawn again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "codes": st.lists(st.sampled_from(["ESA", "JSA", "UC", "IS"]), min_size=1, unique=True),
     "need": st.sampled_from(["debt", "yes", "1", "local_discretion"]),
 }
-LIMIT_IN_WEEKS = st.integers(1, 19)
+OF_ITS_OWN = {"worked": st.integers(1, 19), "cap": st.just("£200,000")}
+"""What is bound by another figure: weeks in work by those counted, the cap by what routes pay."""
 UNITS = {
     "one": "count",
     "limit": "share",
@@ -169,7 +170,7 @@ def packs(draw: st.DrawFn) -> dict[str, Any]:
             "values": [
                 {
                     "from": day,
-                    "value": draw(LIMIT_IN_WEEKS if name == "worked" else VALUES[UNITS[name]]),
+                    "value": draw(OF_ITS_OWN.get(name, VALUES[UNITS[name]])),
                     "citation": draw(TEXT),
                     "standing": draw(standings),
                 }
@@ -185,7 +186,7 @@ def loaded_from_yaml(written: dict[str, Any]) -> LoadedPack:
         try:
             return load_pack(folder)
         except Faults as raised:
-            assume({fault.code for fault in raised.faults} - {"E233", "E234"})
+            assume({fault.code for fault in raised.faults} - {"E233", "E234", "E266"})
             raise
 
 
