@@ -148,7 +148,7 @@ def test_(ctx: click.Context, pack: str, form: str) -> None:
         case = failure.case
         say(f"{case.place} [{failure.engine}] {case.item}: {case.name}: {'; '.join(failure.differences)}")
     show(_coverage(report) if form == "table" else report.coverage, form)
-    cases = len({one.case.place for one in (*report.outcomes, *report.payments)})
+    cases = len({one.case.place for one in report.outcomes} | {one.case.place for one in report.payments})
     failed = len({failure.case.place for failure in report.failures})
     for lack in report.lacking:
         say(lack)

@@ -81,9 +81,9 @@ def contents(**other: object) -> BundleContents:
         ),
         facts=pl.DataFrame(
             [
-                ("F1", "", "asb_incidents", "3", None, ["r2", "r1"]),
-                ("F1", "P1", "unauthorised_absence(last_terms: 3)", "57/380", None, ["r3"]),
-                ("F2", "", "asb_incidents", None, "not_covered", []),
+                ("F1", "", "asb_incidents", "3", None, None, None, ["r2", "r1"]),
+                ("F1", "P1", "unauthorised_absence(last_terms: 3)", "57/380", None, None, None, ["r3"]),
+                ("F2", "", "asb_incidents", None, "not_covered", None, None, []),
             ],
             FACTS,
             orient="row",
@@ -138,6 +138,8 @@ def filled(rows: int) -> BundleContents:
         fact=pl.lit("asb_incidents"),
         value=(number % 7).cast(pl.String),
         reason=pl.lit(None, pl.String),
+        least=pl.lit(None, pl.String),
+        most=pl.lit(None, pl.String),
         records=pl.concat_list(pl.format("r{}", number), pl.format("s{}", number)),
     )
     findings = pl.DataFrame(dict.fromkeys(FINDINGS, facts["family_id"]))

@@ -162,7 +162,7 @@ def test_every_missing_file_is_named(bundle: Path) -> None:
         path.unlink()
         faults = verify(bundle)
         expected = ("E550", str(bundle)) if name == "bagit.txt" else ("E551", name)
-        assert (faults[0].code, faults[0].place) == expected
+        assert expected in [(fault.code, fault.place) for fault in faults]
         path.write_bytes(content)
 
 
