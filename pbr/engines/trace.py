@@ -168,8 +168,12 @@ def _enough(node: Test, fact: Fact, rules: Rules) -> str:
         return "evidence that it was so" if limit else "evidence that it was not so"
     if comparator == "is_one_of":
         return f"a record that says {words.limit(str(limit), rules)}"
-    if fact.of is None:
+    if node.measure.unit != "share":
         bound, unit = rules.number(str(limit)), "" if node.measure.unit == "count" else f" {node.measure.unit}"
+    elif fact.of is None:
+        # Links leave open how many sessions there are.
+        said = {"at_least": "at least", "more_than": "more than", "at_most": "at most", "less_than": "less than"}
+        return f"{said[comparator]} {words.limit(str(limit), rules)}"
     else:
         share, unit = rules.share(str(limit)), f" of {fact.of} sessions"
         # The least whole number of sessions that reaches the share, and whether it is the share exactly.
@@ -188,6 +192,8 @@ def _enough(node: Test, fact: Fact, rules: Rules) -> str:
 
 
 def _enough_fewer(node: ReducedBy, baseline: Fact | None, rules: Rules) -> str:
+    if baseline is not None and baseline.bounds:
+        return f"fewer since, or another answer about the links: there were {_said(node.baseline, baseline)} before"
     if baseline is None or not isinstance(baseline.value, int) or not baseline.value:
         return "no event since: there were none before"
     share = rules.share(node.reduced_by)

@@ -258,7 +258,7 @@ def require_known_form(out: Path) -> None:
 def require_not_read_from(out: Path, extracts: Mapping[str, Extract], root: Path) -> None:
     """Raise Faults (E407) where a file to be written is one of the workspace's own."""
     own = {root / FILE, *(root / file.path for extract in extracts.values() for file in extract.files)}
-    if out.resolve() in {path.resolve() for path in own}:
+    if any(out.resolve() == path.resolve() or (out.exists() and path.exists() and out.samefile(path)) for path in own):
         step = "Name another file: what the workspace is read from is never written over."
         raise Faults(Fault("E407", str(out), "is one of the workspace's own files", step))
 

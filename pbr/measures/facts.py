@@ -189,9 +189,9 @@ def _column(rows: pl.LazyFrame, key: str, unit: str) -> pl.LazyFrame:
 
 
 _number = pl.element().cast(pl.Int64, strict=False)
-_WRITTEN = {"share": r"^\d{1,15}/[1-9]\d{0,14}$", "boolean": "^(true|false)$", "words": "^.+$"}
+_WRITTEN = {"share": r"^(0|[1-9]\d{0,14})/[1-9]\d{0,14}$", "boolean": "^(true|false)$", "words": "^.+$"}
 _REASONS = "^" + "".join(f"(?:{code};?)?" for code in REASONS) + "$"
-_WHOLE_NUMBER = r"^\d{1,15}$"
+_WHOLE_NUMBER = r"^(0|[1-9]\d{0,14})$"
 
 
 def _unreadable(long: pl.DataFrame, rules: Rules) -> list[Fault]:

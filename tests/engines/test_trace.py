@@ -205,3 +205,32 @@ def test_a_family_engaged_on_the_as_of_date_has_none_to_explain() -> None:
     late = measure(evidence(families=(family(engaged_on=AS_OF),)), RULES, Calendar()).facts
     with pytest.raises(Faults, match="E405"):
         trace(late, RULES, "F1")
+
+
+# ------------------------------------------------------------------------------------------- what links leave open
+
+
+def leaves(of: Trace, item: str) -> list[Step]:
+    """Every step of a criterion, whoever it is about."""
+    ruling = next(each for each in of.rulings if each.item == item)
+    return list(steps(ruling.step))
+
+
+def test_a_share_that_links_leave_open_is_told_between_its_ends_with_the_share_it_would_take() -> None:
+    perhaps = {"academic_year": "2013/14", "term": "summer", "sessions_possible": 20, "possible": True}
+    told = traced(attendance=[*school(380, 0), perhaps | {"sessions_unauthorised": 5, "record_id": "perhaps"}])
+    (leaf,) = [leaf for leaf in leaves(told, "attendance_improved") if leaf.found]
+    assert (leaf.verdict, leaf.found) == ("met", "0 of 380 (0%) to 5 of 400 (just over 1.2%)")
+    assert "perhaps" in leaf.records
+    far_over = [*school(380, 200), perhaps | {"sessions_unauthorised": 0, "record_id": "perhaps"}]
+    (leaf,) = [leaf for leaf in leaves(traced(attendance=far_over), "attendance_improved") if leaf.found]
+    assert (leaf.verdict, leaf.would_change) == ("not_met", "less than 15%")
+
+
+def test_a_baseline_that_links_leave_open_is_told_between_its_ends() -> None:
+    before = ENGAGED.replace(month=ENGAGED.month - 1)
+    since = AS_OF.replace(month=AS_OF.month - 1, day=1)
+    events = [{"occurred_on": before}, {"occurred_on": before, "possible": True}, *[{"occurred_on": since}] * 5]
+    (leaf,) = [leaf for leaf in leaves(traced(offending=events), "asb_reduced") if leaf.found]
+    assert (leaf.verdict, leaf.found) == ("not_met", "5, before: 1 to 2")
+    assert leaf.would_change == "fewer since, or another answer about the links: there were 1 to 2 before"
