@@ -137,7 +137,7 @@ def test_every_fault_of_a_bundle_is_listed(authority: Authority) -> None:
     assert "2 faults." in ran.stderr
     listed = pbr("verify", authority.bundle.path, "--json")
     assert listed.exit_code == 1
-    assert [fault["code"] for fault in json.loads(listed.stdout)["faults"]] == ["E551", "E553"]
+    assert [fault["code"] for fault in json.loads(listed.stdout)["faults"]] == ["E553", "E551"]
 
 
 def test_the_workspace_tells_that_it_is_the_bundle_that_was_prepared(authority: Authority) -> None:
