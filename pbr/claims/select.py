@@ -75,9 +75,8 @@ def select(
 
 def _families(considered: pl.DataFrame, findings: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """Every family with the first step it fails (`step`, `reason`), null where it goes on to lines."""
-    in_force = rules.pack.in_force
     # On a day when the pack decides nobody, its lines say so; a family falls out only for its own day.
-    periods = [one.engaged for one in in_force if rules.on in one.decided] or [one.engaged for one in in_force]
+    periods = rules.pack.decides(rules.on) or [one.engaged for one in rules.pack.in_force]
     inside = pl.any_horizontal(pl.col("engaged_on").is_between(each.start, each.until) for each in periods)
     family_rows = findings.filter(pl.col("subject_id") == "")
     eligible = family_rows.filter((pl.col("part") == "eligibility") & (pl.col("item") == "eligible")).select(
@@ -134,7 +133,7 @@ def _lines(
     lines = _with_history(lines, history)
     not_payable = [
         (~pl.col("route").is_in(list(pack.tariff.routes)), "route_pays_nothing"),
-        (pl.lit(all(rules.on not in one.decided for one in pack.in_force)), "as_of_outside_the_period"),
+        (pl.lit(not pack.decides(rules.on)), "as_of_outside_the_period"),
         (pl.lit(of.claim_date > pack.tariff.claimed_until), "claimed_after_the_period"),
         (pl.lit(of.window_open is False), "window_not_open"),
         (pl.col("own_lines").list.len() > 0, "route_already_claimed"),

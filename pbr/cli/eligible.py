@@ -9,7 +9,8 @@ import click
 import polars as pl
 
 from pbr.cli.console import date_option, format_options, pack_option, progress, say, show, workspace_argument
-from pbr.jobs.decide import Measurement, require_known_form, require_not_read_from, write_findings
+from pbr.cli.measured import tell_of_others, write_rows
+from pbr.jobs.decide import require_known_form
 from pbr.jobs.eligible import eligible as eligible_families
 from pbr.rulebook.load import load_pack
 
@@ -51,26 +52,3 @@ def eligible(workspace: Path, as_of: date, pack: str | None, out: Path | None, s
     for file, what in ((out, "The families are"), (short, "The facts that would do are")):
         if file is not None:
             say(f"{what} in {file}.")
-
-
-def write_rows(rows: pl.DataFrame, out: Path, measurement: Measurement) -> None:
-    """Write a table to a file of any of the forms. Raises Faults: E404, E406, E407 a file of the workspace's own."""
-    require_not_read_from(out, measurement.extracts, measurement.workspace.root)
-    write_findings(rows, out)
-
-
-def tell_of_others(measurement: Measurement) -> None:
-    """Say who got no decision, and what a person should know of how the extracts were read."""
-    waiting = measurement.not_decided
-    later = pl.col("engaged_on") >= measurement.as_of
-    others = [
-        (waiting.filter(later)["family_id"], "engaged on or after the as-of date"),
-        (waiting.filter(~later)["family_id"], "are covered by no framework"),
-        (measurement.quarantined_families, "are in quarantine themselves"),
-    ]
-    for families, why in others:
-        if families.len():
-            shown = ", ".join(families.head(5)) + (", …" if families.len() > 5 else "")
-            say(f"{families.len()} families {why} and got no decision: {shown}")
-    for warning in measurement.warnings:
-        say(f"Warning: {warning}.")

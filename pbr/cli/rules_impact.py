@@ -9,7 +9,7 @@ import click
 import polars as pl
 
 from pbr.cli.console import date_option, format_options, progress, say, show, workspace_argument
-from pbr.cli.eligible import tell_of_others, write_rows
+from pbr.cli.measured import tell_of_others, write_rows
 from pbr.jobs.decide import require_known_form
 from pbr.jobs.impact import Impact, Side
 from pbr.jobs.impact import impact as impact_of

@@ -14,10 +14,10 @@ import polars as pl
 
 from pbr.errors import Fault, Faults
 from pbr.jobs.decide import require_not_read_from
-from pbr.jobs.frameworks import IN_FORCE, named_pack
+from pbr.jobs.frameworks import named_pack
 from pbr.linkage import Evidence, attach
 from pbr.measures.practice import unplaced
-from pbr.rulebook.load import LoadedPack
+from pbr.rulebook.load import IN_FORCE, LoadedPack
 from pbr.sources import QUARANTINE, Extract, read
 from pbr.workspace import Workspace
 

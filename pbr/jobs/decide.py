@@ -160,10 +160,7 @@ def decide(
 
     Raises Faults for whatever stops a run (all of a stage together), and Disagreement where engines differ.
     """
-    gathered = gather(workspace, say)
-    named = None if pack is None else [Framework(pack, gathered.families)]
-    found = named or frameworks(gathered.workspace, gathered.families, as_of)
-    measurement = measure_by(found, gathered, as_of, say)
+    measurement = measure_workspace(workspace, as_of, pack, say)
     findings = run_engines(measurement.cohorts, engines, say)
     return Decision(measurement, findings, tuple(dict.fromkeys(engines)))
 
@@ -194,11 +191,12 @@ def measure_by(
 
 
 def measure_workspace(
-    workspace: Workspace | Path | str, as_of: date, pack: LoadedPack, say: Say = lambda step: None
+    workspace: Workspace | Path | str, as_of: date, pack: LoadedPack | None = None, say: Say = lambda step: None
 ) -> Measurement:
-    """Read, link and measure a workspace as of a day, all of its families by one pack."""
+    """Read, link and measure a workspace as of a day: by its own pack or packs, or all by the one given."""
     gathered = gather(workspace, say)
-    return measure_by([Framework(pack, gathered.families)], gathered, as_of, say)
+    given = None if pack is None else [Framework(pack, gathered.families)]
+    return measure_by(given or frameworks(gathered.workspace, gathered.families, as_of), gathered, as_of, say)
 
 
 def calendar_of(workspace: Workspace) -> Calendar:
@@ -258,7 +256,7 @@ def require_known_form(out: Path) -> None:
 def require_not_read_from(out: Path, extracts: Mapping[str, Extract], root: Path) -> None:
     """Raise Faults (E407) where a file to be written is one of the workspace's own."""
     own = {root / FILE, *(root / file.path for extract in extracts.values() for file in extract.files)}
-    if any(out.resolve() == path.resolve() or (out.exists() and path.exists() and out.samefile(path)) for path in own):
+    if out.exists() and any(path.exists() and out.samefile(path) for path in own):
         step = "Name another file: what the workspace is read from is never written over."
         raise Faults(Fault("E407", str(out), "is one of the workspace's own files", step))
 

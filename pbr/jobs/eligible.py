@@ -12,8 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from pbr.engines.shortfall import SHORT, one_fact_short
-from pbr.jobs.decide import Measurement, Say, decide_by, gather, measure_by
-from pbr.jobs.frameworks import Framework, frameworks
+from pbr.jobs.decide import Measurement, Say, decide_by, measure_workspace
 from pbr.rulebook.load import LoadedPack
 from pbr.workspace import Workspace
 
@@ -88,10 +87,7 @@ def eligible(
     """Eligibility of every family engaged before the as-of date, by the workspace's own pack or packs unless one is
     given. Raises Faults for whatever stops a run, all of a stage together.
     """
-    gathered = gather(workspace, say)
-    named = None if pack is None else [Framework(pack, gathered.families)]
-    found = named or frameworks(gathered.workspace, gathered.families, as_of)
-    measurement = measure_by(found, gathered, as_of, say)
+    measurement = measure_workspace(workspace, as_of, pack, say)
     say("decide (bulk)")
     findings = decide_by("bulk", measurement.cohorts)
     say("look for what one fact would do")

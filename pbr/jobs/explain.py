@@ -12,8 +12,7 @@ import polars as pl
 from pbr.claims.tariff import fee, left_for_family
 from pbr.engines.trace import Step, Trace, trace
 from pbr.errors import Fault, Faults
-from pbr.jobs.decide import Measurement, Say, gather, measure_by
-from pbr.jobs.frameworks import frameworks
+from pbr.jobs.decide import Measurement, Say, measure_workspace
 from pbr.jobs.replay import open_bundle
 from pbr.measures.cohorts import Cohort
 from pbr.rulebook.model import Pack
@@ -67,9 +66,7 @@ def explain(place: Path | str, family_id: str, as_of: date | None = None, say: S
         raise Faults(Fault("E506", str(place), f"is no workspace ({FILE}) and no bundle (bagit.txt)", "Name one."))
     if as_of is None:
         raise Faults(Fault("E505", str(place), "a workspace is explained as of a day", "Add --as-of DATE."))
-    gathered = gather(place, say)
-    found = frameworks(gathered.workspace, gathered.families, as_of)
-    measured = measure_by(found, gathered, as_of, say)
+    measured = measure_workspace(place, as_of, say=say)
     traced = _traced(measured.cohorts, family_id)
     places, apart = _places(traced, measured.extracts), tuple(_set_apart(family_id, measured))
     packs = {pack.digest: pack.pack for pack in measured.packs}

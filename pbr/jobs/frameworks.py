@@ -14,8 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from pbr.errors import Fault, Faults
-from pbr.rulebook.load import IN_FORCE as IN_FORCE
-from pbr.rulebook.load import LoadedPack, load_pack, pack_ids
+from pbr.rulebook.load import IN_FORCE, LoadedPack, load_pack, pack_ids
 from pbr.workspace import Workspace
 
 
@@ -41,7 +40,7 @@ def frameworks(workspace: Workspace, families: pl.DataFrame, as_of: date) -> lis
         what = "an overlay is over one pack, and here each family has the pack that was in force"
         raise Faults(Fault("E262", workspace.place("rules", "overlay"), what, step))
     found = [Framework(pack, families.filter(_decided_by(pack, as_of))) for pack in packs]
-    in_force = [one for one in found if any(as_of in period.decided for period in one.pack.pack.in_force)]
+    in_force = [one for one in found if one.pack.pack.decides(as_of)]
     if not in_force:
         raise Faults(_nobody_decides(packs, as_of))
     return [one for one in in_force if not one.families.is_empty()] or in_force[-1:]
@@ -75,8 +74,7 @@ def the_one(workspace: Workspace, found: Sequence[Framework], as_of: date) -> Lo
 
 def _decided_by(pack: LoadedPack, as_of: date) -> pl.Expr:
     """Whether a pack decides a family, by its `engaged_on`."""
-    periods = [one.engaged for one in pack.pack.in_force if as_of in one.decided]
-    tests = [pl.col("engaged_on").is_between(period.start, period.until) for period in periods]
+    tests = [pl.col("engaged_on").is_between(each.start, each.until) for each in pack.pack.decides(as_of)]
     return pl.any_horizontal(tests) if tests else pl.lit(False)
 
 

@@ -82,7 +82,7 @@ class Side:
     @property
     def is_in_force(self) -> bool:
         """Whether the pack decides anybody on the as-of date."""
-        return any(self.measurement.as_of in one.decided for one in self.pack.pack.in_force)
+        return bool(self.pack.pack.decides(self.measurement.as_of))
 
     @property
     def outside(self) -> int:

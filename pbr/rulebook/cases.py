@@ -508,9 +508,9 @@ class _CaseFile(_File):
             self.fault("E241", (*path, "expected"), "`expected` is no verdict", f"Expect one of {', '.join(Verdict)}.")
         self.expectations(data, part, path)
         as_of = self.day(data, "as_of", path, self.loaded.last_day)
-        decided = [one.decided for one in self.loaded.pack.in_force]
-        if "as_of" in data and as_of is not None and all(as_of not in period for period in decided):
+        if "as_of" in data and as_of is not None and not self.loaded.pack.decides(as_of):
             what = f"the pack decides nobody as of {as_of}"
+            decided = [one.decided for one in self.loaded.pack.in_force]
             days = ", ".join(f"{period.start} to {period.until}" for period in decided)
             self.fault("E241", (*path, "as_of"), what, f"Choose a day it decides on: {days}.")
             as_of = None

@@ -194,7 +194,7 @@ def _read(folder: Path, name: str) -> LoadedPack:
         documents.append(document)
         faults += found
     sources, data = _together(documents, faults)
-    pack = _Builder(lambda path: _place(sources, path), data, faults).pack()
+    pack = Builder(lambda path: _place(sources, path), data, faults).pack()
     if pack is not None and folder.parent == packs_folder() and pack.id != folder.name:
         faults.append(
             Fault(
@@ -276,7 +276,7 @@ def _with_overlay(national: LoadedPack, path: Path, name: str, *, carried: bool)
     merged = merge(national.pack, written, overlay, faults)
     files = {**national.files, OVERLAY_FILE: overlay.content}
     loaded = replace(national, files=files, beneath=national, merge=merged)
-    pack = _Builder(lambda at: loaded.place(*at), merged.data, faults).pack()
+    pack = Builder(lambda at: loaded.place(*at), merged.data, faults).pack()
     own = [fault for fault in faults if fault.place.startswith(f"{name}:")]
     # A council may judge by other rules than the nation's: what of the pack is left unread misleads nobody.
     brought = [fault for fault in faults if fault not in own and fault.code != "E213"]
@@ -387,7 +387,7 @@ def _without_echoes(faults: Iterable[Fault]) -> list[Fault]:
 # ------------------------------------------------------------------------------------------- from data to a pack
 
 
-class _Builder:
+class Builder:
     """Makes typed things of the data one by one, so that a fault in one hides none in another."""
 
     def __init__(self, place: Callable[[marked.Path], str], data: dict[str, Any], faults: list[Fault]) -> None:

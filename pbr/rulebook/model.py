@@ -325,6 +325,10 @@ class Pack(Node):
     flags: dict[str, Flag]
     tariff: Tariff
 
+    def decides(self, day: date) -> tuple[Period, ...]:
+        """The days of engagement whose families the pack decides as of a day; none where it decides nobody then."""
+        return tuple(one.engaged for one in self.in_force if day in one.decided)
+
     @field_validator("eligibility")
     @classmethod
     def _has_eligible(cls, value: dict[str, Criterion]) -> dict[str, Criterion]:

@@ -13,7 +13,7 @@ from typing import Any
 from pbr.errors import Fault, Faults
 from pbr.rulebook import marked
 from pbr.rulebook.check import close
-from pbr.rulebook.load import LoadedPack, _Builder, pack_digest
+from pbr.rulebook.load import Builder, LoadedPack, pack_digest
 
 _CITATION = "Proposed: no text says so."
 
@@ -44,7 +44,7 @@ def with_values(loaded: LoadedPack, values: Mapping[str, str]) -> LoadedPack:
         return _place(name, values[name]) if name in proposed else loaded.place(*path)
 
     data["parameters"] = {**data["parameters"], **proposed}
-    pack = _Builder(place, data, faults).pack()
+    pack = Builder(place, data, faults).pack()
     # What is read does not depend on values: figures that an overlay left unread are no fault of the proposal.
     if pack is None or any(fault.code != "E213" for fault in faults):
         raise Faults(fault for fault in faults if fault.code != "E213")
