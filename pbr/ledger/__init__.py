@@ -1,10 +1,12 @@
-"""The ledger: the append-only, hash-chained record of every batch prepared, submitted or withdrawn: one SQLite file.
+"""The ledger: the append-only, hash-chained record of every batch prepared, submitted or withdrawn, and of whom
+reviewers say records are about: one SQLite file.
 
-In: entries, each refused unless it fits the batches and the claim lines already there. Out: states, live lines,
-balances, and the proof that nothing was touched.
+In: entries, each refused unless it fits the batches, claim lines and decisions already there. Out: states, live lines,
+decisions that stand, balances, and the proof that nothing was touched.
 """
 
 from pbr.ledger.chain import Entry
+from pbr.ledger.kinds import NO_BATCH
 from pbr.ledger.store import Ledger
 
-__all__ = ["Entry", "Ledger"]
+__all__ = ["NO_BATCH", "Entry", "Ledger"]

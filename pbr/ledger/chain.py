@@ -12,7 +12,7 @@ from typing import Any
 
 from pbr.canonical import canonical, digest
 from pbr.errors import Fault
-from pbr.ledger.kinds import body_faults, step_fault
+from pbr.ledger.kinds import Standing, body_faults, review_faults, step_fault
 from pbr.ledger.migrations import FIRST
 
 
@@ -51,6 +51,7 @@ def first_misfit(entries: Iterable[Entry], ever_added: int, place: str) -> Fault
     previous = FIRST
     seq = 0
     states: dict[str, str] = {}
+    stands: Standing = {}
     restore = "Restore the ledger from a backup taken before, and find out who could write to the file."
     for entry in entries:
         here = f"{place} entry {entry.seq}"
@@ -60,9 +61,11 @@ def first_misfit(entries: Iterable[Entry], ever_added: int, place: str) -> Fault
             return Fault("E622", here, "was changed since it was written: its digest does not fit it", restore)
         if entry.previous != previous:
             return Fault("E623", here, f"does not hold the digest of the entry before it ({seq})", restore)
-        if fault := _meaning_fault(entry, here, states):
+        if fault := _meaning_fault(entry, here, states, stands):
             return fault
         states[entry.batch_id] = entry.kind
+        for one in _decisions(entry):
+            stands.setdefault(one["details_key"], {})[one["person_id"]] = one["verdict"]
         previous, seq = entry.digest, entry.seq
     if ever_added != seq:
         return Fault("E621", f"{place} entry {seq + 1}", f"is missing: {ever_added} entries were written", restore)
@@ -73,13 +76,19 @@ def _digest_of(entry: Entry) -> str:
     return entry_digest(entry.seq, entry.at, entry.by, entry.kind, entry.batch_id, entry.body, entry.previous)
 
 
-def _meaning_fault(entry: Entry, here: str, states: dict[str, str]) -> Fault | None:
+def _decisions(entry: Entry) -> list[dict[str, str]]:
+    return entry.says["decisions"] if entry.kind == "reviewed" else []
+
+
+def _meaning_fault(entry: Entry, here: str, states: dict[str, str], stands: Standing) -> Fault | None:
     """An entry that fits the chain but that pbr would never have written."""
     found = body_faults(entry.kind, entry.body, here)
     if not found and canonical(entry.says).decode() != entry.body:
         found = [Fault("E603", here, f"{entry.kind}: the body is not in canonical form", "")]
     if not found and (step := step_fault(entry.kind, entry.batch_id, states.get(entry.batch_id))):
         found = [step]
+    if not found:
+        found = review_faults(_decisions(entry), stands)
     if not found:
         return None
     what = f"was not written by pbr: {found[0].what}"

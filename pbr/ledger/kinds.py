@@ -6,12 +6,13 @@ one row of `KINDS` with one function; adding one adds a body, a function and a r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from sqlite_utils import Database
 
 from pbr.errors import Fault
@@ -19,6 +20,9 @@ from pbr.errors import Fault
 Text = Annotated[str, Field(min_length=1)]
 Words = Annotated[str, Field(pattern=r"\S")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+NO_BATCH = ""
+"""What stands for the batch in an entry that is about none."""
 
 
 class Body(BaseModel):
@@ -68,17 +72,53 @@ class Withdrawn(Body):
     reason: Words
 
 
+class ReviewDecision(Body):
+    """Whether the details that a record gives of somebody are this person's.
+
+    `details_key` is a keyed digest of the details, which all records that give the same share; `table` and `record_id`
+    name one of them. `rejected` and `accepted` stand until the same details and person are decided again; `reopened`
+    takes back what stood. `why` is for people and holds no personal data.
+    """
+
+    details_key: Digest
+    table: Text
+    record_id: Text
+    person_id: Text
+    verdict: Literal["accepted", "rejected", "reopened"]
+    why: Words
+
+
+def _some(decisions: tuple[ReviewDecision, ...]) -> tuple[ReviewDecision, ...]:
+    # Field's own min_length would also count the decisions that are badly written as missing.
+    if not decisions:
+        raise ValueError("there is no decision")
+    return decisions
+
+
+class Reviewed(Body):
+    """Somebody decided whom records are about. The entry is about no batch, and changes none that is there."""
+
+    decisions: Annotated[tuple[ReviewDecision, ...], AfterValidator(_some)]
+
+
 Refusal = Callable[[Database, str, str], Iterator[Fault]]
 """Given the ledger, the batch id and the body's text, says why the entry is refused."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of entry: its body, the states it may follow (None: no batch yet), and what else bars it."""
+    """One kind of entry: its body, the states it may follow (None: no batch yet), and what else bars it.
+
+    A kind that is about no batch follows nothing, and its entries have `NO_BATCH` for the batch's id.
+    """
 
     body: type[Body]
     follows: tuple[str | None, ...]
     refuses: Refusal
+
+    @property
+    def is_about_a_batch(self) -> bool:
+        return bool(self.follows)
 
 
 def nothing_else(db: Database, batch_id: str, body: str) -> Iterator[Fault]:
@@ -135,10 +175,69 @@ def _repeated(db: Database, body: str, column: str, code: str, what: str, within
         )
 
 
+DECIDED = """
+SELECT entries.seq, entries.at, entries."by",
+  json_extract(decision.value, '$.details_key') AS details_key,
+  json_extract(decision.value, '$.table') AS "table",
+  json_extract(decision.value, '$.record_id') AS record_id,
+  json_extract(decision.value, '$.person_id') AS person_id,
+  json_extract(decision.value, '$.verdict') AS verdict,
+  json_extract(decision.value, '$.why') AS why
+FROM entries, json_each(entries.body, '$.decisions') AS decision WHERE entries.kind = 'reviewed'
+"""
+"""Every decision of every review, as a query: one row a decision, with its entry's own columns."""
+
+
+def decided_before(db: Database, batch_id: str, body: str) -> Iterator[Fault]:
+    """Decisions that say nothing new, or that stand against others."""
+    decisions = json.loads(body)["decisions"]
+    asked = json.dumps(sorted({one["details_key"] for one in decisions}))
+    sql = f"""
+        SELECT details_key, person_id, verdict FROM ({DECIDED})
+        WHERE details_key IN (SELECT value FROM json_each(:asked)) ORDER BY seq"""
+    stands: Standing = {}
+    for key, person, verdict in db.execute(sql, {"asked": asked}):
+        stands.setdefault(key, {})[person] = verdict
+    yield from review_faults(decisions, stands)
+
+
+Standing = dict[str, dict[str, str]]
+"""The last decision on each person, by the key of the details and the person's id."""
+
+
+def review_faults(decisions: Iterable[Mapping[str, str]], stands: Standing) -> list[Fault]:
+    """What does not fit in the decisions of one review, after those that stand; they count together, in any order."""
+    found: list[Fault] = []
+    new: Standing = {}
+    for one in decisions:
+        key, person, verdict = one["details_key"], one["person_id"], one["verdict"]
+        place = f"{one['table']} record {one['record_id']}"
+        if person in new.setdefault(key, {}):
+            what = f"person {person} is decided twice for the details that it gives"
+            found.append(
+                Fault("E631", place, what, "Decide once: records that give the same details share a decision.")
+            )
+        elif stands.get(key, {}).get(person, "reopened") == verdict:
+            known = f"person {person} is {verdict} already"
+            what = f"nothing is decided of person {person}" if verdict == "reopened" else known
+            found.append(Fault("E632", place, what, "`pbr review show` says what was decided of the record."))
+        new[key][person] = verdict
+    for one in decisions:
+        key, person = one["details_key"], one["person_id"]
+        then = stands.get(key, {}) | new[key]
+        others = sorted(other for other, verdict in then.items() if verdict == "accepted" and other != person)
+        if one["verdict"] == "accepted" and others:
+            what = f"person {person} cannot be accepted while {', '.join(others)} is"
+            step = "A record is about one person at most: reject or reopen the other first."
+            found.append(Fault("E633", f"{one['table']} record {one['record_id']}", what, step))
+    return found
+
+
 KINDS: dict[str, Kind] = {
     "prepared": Kind(Prepared, (None,), claimed_twice),
     "submitted": Kind(Submitted, ("prepared",), nothing_else),
     "withdrawn": Kind(Withdrawn, ("prepared", "submitted"), nothing_else),
+    "reviewed": Kind(Reviewed, (), decided_before),
 }
 
 
@@ -160,11 +259,21 @@ def _body_fault(kind: str, place: str, found: Any) -> Fault:
     return Fault("E603", place, f"{kind}: {where}: {found['msg']}", "Give every field of the kind, with its type.")
 
 
+def place_of(batch_id: str) -> str:
+    """The place of an entry's faults."""
+    return f"batch {batch_id}" if batch_id != NO_BATCH else "the review"
+
+
 def step_fault(kind: str, batch_id: str, state: str | None) -> Fault | None:
     """Why an entry of this kind may not follow the batch's state, or None where it may."""
+    place = place_of(batch_id)
+    if KINDS[kind].is_about_a_batch is (batch_id == NO_BATCH):
+        about = "is about a batch and names none" if batch_id == NO_BATCH else "is about no batch and names one"
+        return Fault("E630", place, f"an entry of the kind {kind} {about}", "Name the batch where there is one.")
+    if not KINDS[kind].is_about_a_batch:
+        return None
     if state in KINDS[kind].follows:
         return None
-    place = f"batch {batch_id}"
     if state is None:
         return Fault("E606", place, "is not in the ledger", "See `pbr ledger list` for those that are.")
     if None in KINDS[kind].follows:

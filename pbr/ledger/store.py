@@ -1,7 +1,8 @@
 """The ledger: one SQLite file that is only ever added to, and what can be read from it.
 
 In: entries (a kind, a batch, what it says, when and by whom; the clock is read by the caller). Out: the batches and
-their states, the lines that are live, the balances, and a walk that tells whether anything was touched.
+their states, the lines that are live, the decisions of reviews, the balances, and a walk that tells whether anything
+was touched.
 
 Rollback journal and `synchronous = EXTRA`: a command is one transaction that is on disk, with its folder entry, when
 `append` returns. A write-ahead log would be quicker, but leaves side files that a copy forgets and that a reader
@@ -26,7 +27,7 @@ from sqlite_utils import Database
 from pbr.canonical import canonical
 from pbr.errors import Fault, Faults
 from pbr.ledger.chain import Entry, entry_digest, first_misfit
-from pbr.ledger.kinds import KINDS, body_faults, step_fault
+from pbr.ledger.kinds import DECIDED, KINDS, body_faults, place_of, step_fault
 from pbr.ledger.migrations import FIRST, migrations
 
 PATIENCE = 30.0
@@ -66,6 +67,24 @@ LIVE_LINES = pl.Schema(
     }
 )
 """The claim lines of batches that are not withdrawn; `seq` is the entry that prepared the batch."""
+
+DECISIONS = pl.Schema({"details_key": pl.String(), "person_id": pl.String(), "verdict": pl.String(), "seq": pl.Int64()})
+"""The decisions of reviews that stand: `verdict` is `accepted` or `rejected`, `seq` the entry that says so."""
+
+REVIEWS = pl.Schema(
+    {
+        "seq": pl.Int64(),
+        "at": pl.String(),
+        "by": pl.String(),
+        "details_key": pl.String(),
+        "table": pl.String(),
+        "record_id": pl.String(),
+        "person_id": pl.String(),
+        "verdict": pl.String(),
+        "why": pl.String(),
+    }
+)
+"""All decisions of reviews, those that others have replaced or taken back among them; `at` is UTC, to the second."""
 
 BALANCE_BY = {"authority": "authority_code", "window": "window", "route": "route", "family": "family_id"}
 """What balances can be taken by, and the column that each gives."""
@@ -125,15 +144,18 @@ class Ledger:
         """Add one entry, whole or not at all.
 
         `body` has the fields of the kind (`pbr.ledger.kinds`), dates as dates or ISO 8601 text; `at` knows its zone.
+        `batch_id` is `NO_BATCH` for a kind that is about none.
         Raises Faults with everything that speaks against it: E603 body, E604 kind, E605–E607 the batch's state, E608 a
-        family and E609 a person with a live line, E610 in use, E611 cannot be written, E612 a line twice, E613 nobody.
+        family and E609 a person with a live line, E610 in use, E611 cannot be written, E612 a line twice, E613 nobody,
+        E630 a batch where none is meant or none where one is, E631–E633 decisions that say nothing new or that stand
+        against others.
         """
         if at.tzinfo is None:
             raise ValueError("an entry's time needs its zone")
         try:
             text = canonical(dict(body)).decode()
         except TypeError as error:
-            unfit = Fault("E603", f"batch {batch_id}", f"{kind}: {error}", "Write whole pence, text and dates.")
+            unfit = Fault("E603", place_of(batch_id), f"{kind}: {error}", "Write whole pence, text and dates.")
             raise Faults(unfit) from error
         when = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         with self._faults_told(), self._sole_writer():
@@ -147,9 +169,9 @@ class Ledger:
         return entry
 
     def _refusals(self, kind: str, batch_id: str, body: str, by: str) -> list[Fault]:
-        found = body_faults(kind, body, f"batch {batch_id}")
+        found = body_faults(kind, body, place_of(batch_id))
         if not by.strip():
-            found.append(Fault("E613", f"batch {batch_id}", "an entry names who made it", "Say who you are."))
+            found.append(Fault("E613", place_of(batch_id), "an entry names who made it", "Say who you are."))
         if found:
             return found
         if step := step_fault(kind, batch_id, self.state(batch_id)):
@@ -196,6 +218,19 @@ class Ledger:
         stored = pl.Schema({**LIVE_LINES, "persons": pl.String()})
         lines = self._frame(sql, {"before": before_seq if before_seq is not None else 2**63 - 1}, stored)
         return lines.with_columns(pl.col("persons").str.json_decode(LIVE_LINES["persons"]))
+
+    def decisions(self) -> pl.DataFrame:
+        """The reviewers' decisions that stand (`DECISIONS`), by details key and person: of each the last, if any."""
+        # SQLite takes the other columns from the row that has the greatest `seq`.
+        sql = f"""
+            SELECT details_key, person_id, verdict, max(seq) FROM ({DECIDED}) GROUP BY 1, 2
+            HAVING verdict <> 'reopened' ORDER BY 1, 2"""
+        return self._frame(sql, {}, DECISIONS)
+
+    def reviews(self) -> pl.DataFrame:
+        """Every decision that was ever made in a review (`REVIEWS`), in the order in which they were made."""
+        named = ", ".join(f'"{name}"' for name in REVIEWS)
+        return self._frame(f"SELECT {named} FROM ({DECIDED}) ORDER BY seq, details_key, person_id", {}, REVIEWS)
 
     def balances(self, *by: str) -> pl.DataFrame:
         """What is claimed, and what was withdrawn, in pence, by any of `BALANCE_BY`; by window and route when not said.

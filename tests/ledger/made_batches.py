@@ -1,4 +1,4 @@
-"""Batches made up for the ledger's tests."""
+"""Batches and reviews made up for the ledger's tests."""
 
 from __future__ import annotations
 
@@ -36,5 +36,17 @@ def prepared(*lines: dict[str, Any], window: str = "2014-09", run_key: str = "ru
         "manifest_digest": "b" * 64,
         "allocation": None,
         "lines": lines,
+        **other,
+    }
+
+
+def decision(person: str = "P1", verdict: str = "accepted", details: str = "k1", **other: str) -> dict[str, str]:
+    return {
+        "details_key": details.encode().hex().rjust(64, "0"),
+        "table": "offending",
+        "record_id": f"o-{details}",
+        "person_id": person,
+        "verdict": verdict,
+        "why": "the school's register has the same address",
         **other,
     }

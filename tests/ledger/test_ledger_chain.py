@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from pathlib import Path
 
 import pytest
 
+from pbr.canonical import canonical
 from pbr.errors import Fault
 from pbr.ledger import Ledger
 from pbr.ledger.chain import entry_digest
-from tests.ledger.made_batches import NOON, line, prepared
+from tests.ledger.made_batches import NOON, decision, line, prepared
 
 ROUTE = "crime_asb_education"
 
@@ -23,6 +23,14 @@ def path(tmp_path: Path) -> Path:
         for number in (1, 2, 3):
             ledger.append("prepared", f"b{number}", prepared(line(f"F{number}")), at=NOON, by="j.smith")
         ledger.append("submitted", "b1", {}, at=NOON, by="a.jones")
+    return path
+
+
+@pytest.fixture
+def reviewed(path: Path) -> Path:
+    with Ledger.open(path) as ledger:
+        made = {"decisions": [decision("P1", "rejected"), decision("P2")]}
+        ledger.append("reviewed", "", made, at=NOON, by="r.patel")
     return path
 
 
@@ -51,8 +59,14 @@ def verified(path: Path) -> list[Fault]:
         return ledger.verify()
 
 
-def test_an_untouched_ledger_verifies(path: Path) -> None:
-    assert verified(path) == []
+def test_an_untouched_ledger_verifies(reviewed: Path) -> None:
+    assert verified(reviewed) == []
+
+
+def test_a_decision_changed_behind_pbrs_back_is_named(reviewed: Path) -> None:
+    without_triggers(reviewed, "UPDATE entries SET body = replace(body, 'rejected', 'accepted') WHERE seq = 5")
+    (fault,) = verified(reviewed)
+    assert (fault.code, fault.place) == ("E622", f"{reviewed} entry 5")
 
 
 @pytest.mark.parametrize(
@@ -133,14 +147,19 @@ def test_an_entry_with_its_own_digest_made_again_breaks_the_chain_at_the_next(pa
         ("submitted", "b9", {}, "not in the ledger"),
         ("withdrawn", "b2", {}, "reason"),
         ("shredded", "b2", {}, "not known"),
+        ("submitted", "", {}, "names none"),
+        ("reviewed", "b1", {"decisions": [decision()]}, "names one"),
+        ("reviewed", "", {"decisions": []}, "decisions"),
+        ("reviewed", "", {"decisions": [decision("P1", "rejected")]}, "rejected already"),
+        ("reviewed", "", {"decisions": [decision("P3")]}, "while P2 is"),
     ],
 )
 def test_an_entry_that_pbr_would_not_have_written_is_named_though_it_fits_the_chain(
-    path: Path, kind: str, batch: str, body: dict[str, object], told: str
+    reviewed: Path, kind: str, batch: str, body: dict[str, object], told: str
 ) -> None:
-    add_by_hand(path, kind, batch, json.dumps(body))
-    (fault,) = verified(path)
-    assert (fault.code, fault.place) == ("E624", f"{path} entry 5")
+    add_by_hand(reviewed, kind, batch, canonical(body).decode())
+    (fault,) = verified(reviewed)
+    assert (fault.code, fault.place) == ("E624", f"{reviewed} entry 6")
     assert told in fault.what
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from pbr.errors import Faults
-from pbr.ledger import Ledger
-from tests.ledger.made_batches import NOON, line, prepared
+from pbr.ledger import NO_BATCH, Ledger
+from tests.ledger.made_batches import NOON, decision, line, prepared
 
 BATCHES = st.sampled_from(["b1", "b2", "b3", "b4", "b5"])
 LINES = st.lists(
@@ -27,6 +27,17 @@ LINES = st.lists(
     unique_by=lambda made: made["line_id"],
 )
 
+DECISIONS = st.lists(
+    st.builds(
+        decision,
+        st.sampled_from(["P1", "P2", "P3"]),
+        st.sampled_from(["accepted", "rejected", "reopened"]),
+        st.sampled_from(["k1", "k2"]),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
 
 class Histories(RuleBasedStateMachine):
     @initialize()
@@ -35,6 +46,7 @@ class Histories(RuleBasedStateMachine):
         self.path = Path(self.folder.name, "ledger.sqlite")
         self.states: dict[str, str] = {}
         self.claimed: dict[str, list[dict[str, Any]]] = {}
+        self.decided: dict[tuple[str, str], str] = {}
         self.count = 0
         self.ledger = Ledger.open(self.path, create=True)
 
@@ -53,8 +65,9 @@ class Histories(RuleBasedStateMachine):
             assert not allowed
         else:
             assert allowed
-            self.states[batch] = kind
             self.count += 1
+            if kind != "reviewed":
+                self.states[batch] = kind
             if kind == "prepared":
                 self.claimed[batch] = list(body["lines"])
 
@@ -74,6 +87,17 @@ class Histories(RuleBasedStateMachine):
         allowed = self.states.get(batch) in ("prepared", "submitted")
         self.attempt("withdrawn", batch, {"reason": "a mistake"}, allowed)
 
+    @rule(decisions=DECISIONS)
+    def review(self, decisions: list[dict[str, str]]) -> None:
+        new = {(one["details_key"], one["person_id"]): one["verdict"] for one in decisions}
+        changes = all(self.decided.get(about, "reopened") != verdict for about, verdict in new.items())
+        then = self.decided | new
+        keys = [key for (key, _), verdict in then.items() if verdict == "accepted"]
+        allowed = len(new) == len(decisions) and changes and len(keys) == len(set(keys))
+        self.attempt("reviewed", NO_BATCH, {"decisions": decisions}, allowed)
+        if allowed:
+            self.decided = then
+
     @rule()
     def open_again(self) -> None:
         self.ledger.close()
@@ -86,6 +110,9 @@ class Histories(RuleBasedStateMachine):
         assert self.ledger.verify() == []
         assert len(list(self.ledger.entries())) == self.count
         assert dict(self.ledger.batches().select("batch_id", "state").iter_rows()) == self.states
+        stands = {about: verdict for about, verdict in self.decided.items() if verdict != "reopened"}
+        found = self.ledger.decisions().select("details_key", "person_id", "verdict")
+        assert {(key, person): verdict for key, person, verdict in found.iter_rows()} == stands
         live = self.live()
         assert sorted(self.ledger.live_lines()["line_id"]) == sorted(one["line_id"] for one in live)
         balances = self.ledger.balances()

@@ -1,0 +1,174 @@
+"""Reviewers' decisions in the ledger: which stand, and which are refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pbr.errors import Faults
+from pbr.ledger import NO_BATCH, Entry, Ledger
+from tests.ledger.made_batches import NOON, decision, line, prepared
+
+ROOT = Path(__file__).parents[2]
+K1, K2 = (decision(details=name)["details_key"] for name in ("k1", "k2"))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.sqlite"
+
+
+@pytest.fixture
+def ledger(path: Path) -> Iterator[Ledger]:
+    with Ledger.open(path, create=True) as ledger:
+        yield ledger
+
+
+def review(ledger: Ledger, *decisions: dict[str, str], by: str = "r.patel") -> Entry:
+    return ledger.append("reviewed", NO_BATCH, {"decisions": decisions}, at=NOON, by=by)
+
+
+def refused(ledger: Ledger, *decisions: dict[str, str]) -> list[str]:
+    before = list(ledger.entries())
+    with pytest.raises(Faults) as raised:
+        review(ledger, *decisions)
+    assert list(ledger.entries()) == before
+    return [fault.code for fault in raised.value.faults]
+
+
+def test_the_last_decision_stands(ledger: Ledger) -> None:
+    review(ledger, decision("P1"), decision("P2", "rejected"))
+    assert ledger.decisions().rows() == [(K1, "P1", "accepted", 1), (K1, "P2", "rejected", 1)]
+    review(ledger, decision("P1", "rejected"))
+    assert ledger.decisions().rows() == [(K1, "P1", "rejected", 2), (K1, "P2", "rejected", 1)]
+
+
+def test_a_decision_that_is_reopened_does_not_stand_and_is_not_forgotten(ledger: Ledger) -> None:
+    review(ledger, decision("P1"))
+    review(ledger, decision("P1", "reopened", why="the register was a year old"), by="a.jones")
+    assert ledger.decisions().is_empty()
+    told = ledger.reviews().select("seq", "by", "record_id", "verdict", "why").rows()
+    assert told == [
+        (1, "r.patel", "o-k1", "accepted", "the school's register has the same address"),
+        (2, "a.jones", "o-k1", "reopened", "the register was a year old"),
+    ]
+
+
+def test_a_ledger_without_reviews_has_no_decisions(ledger: Ledger) -> None:
+    ledger.append("prepared", "b1", prepared(line("F1")), at=NOON, by="j.smith")
+    assert ledger.decisions().is_empty()
+    assert ledger.reviews().is_empty()
+
+
+def test_a_second_person_is_not_accepted_while_the_first_is(ledger: Ledger) -> None:
+    review(ledger, decision("P1"))
+    with pytest.raises(Faults, match=r"P2 cannot be accepted while P1 is. .* reject or reopen"):
+        review(ledger, decision("P2"))
+    review(ledger, decision("P1", "reopened"))
+    review(ledger, decision("P2"))
+    assert ledger.decisions()["person_id"].to_list() == ["P2"]
+
+
+def test_one_review_may_put_one_person_in_the_place_of_another(ledger: Ledger) -> None:
+    review(ledger, decision("P1"))
+    review(ledger, decision("P2"), decision("P1", "rejected"))
+    assert ledger.decisions()["verdict"].to_list() == ["rejected", "accepted"]
+
+
+def test_one_review_does_not_accept_two_persons_for_the_same_details(ledger: Ledger) -> None:
+    assert refused(ledger, decision("P1"), decision("P2")) == ["E633", "E633"]
+
+
+def test_other_details_of_the_same_person_are_another_decision(ledger: Ledger) -> None:
+    review(ledger, decision("P1"))
+    review(ledger, decision("P2", details="k2"), decision("P1", "rejected", details="k2"))
+    assert ledger.decisions()["details_key"].to_list() == [K1, K2, K2]
+
+
+@pytest.mark.parametrize("verdict", ["accepted", "rejected"])
+def test_the_same_decision_is_not_made_twice(ledger: Ledger, verdict: str) -> None:
+    review(ledger, decision("P1", verdict))
+    assert refused(ledger, decision("P1", verdict, why="again")) == ["E632"]
+
+
+def test_nothing_is_reopened_that_was_not_decided(ledger: Ledger) -> None:
+    assert refused(ledger, decision("P1", "reopened")) == ["E632"]
+    review(ledger, decision("P1"))
+    review(ledger, decision("P1", "reopened"))
+    assert refused(ledger, decision("P1", "reopened")) == ["E632"]
+
+
+def test_one_review_decides_of_a_person_once(ledger: Ledger) -> None:
+    assert refused(ledger, decision("P1", "rejected"), decision("P1", "rejected")) == ["E631"]
+    assert refused(ledger, decision("P1", "rejected"), decision("P1", "accepted")) == ["E631"]
+
+
+def test_a_review_with_one_bad_decision_is_refused_whole_and_all_that_is_wrong_is_told(ledger: Ledger) -> None:
+    review(ledger, decision("P1"))
+    wrong = [decision("P2"), decision("P1", "rejected", details="k2"), decision("P9", "reopened", details="k2")]
+    assert sorted(refused(ledger, *wrong)) == ["E632", "E633"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"verdict": "perhaps"},
+        {"details_key": "Ada Ashbeck"},
+        {"why": "  "},
+        {"person_id": ""},
+        {"surname": "Ashbeck"},
+    ],
+)
+def test_a_decision_that_is_not_as_agreed_is_refused(ledger: Ledger, wrong: dict[str, str]) -> None:
+    assert refused(ledger, decision() | wrong) == ["E603"]
+
+
+def test_a_review_decides_something(ledger: Ledger) -> None:
+    assert refused(ledger) == ["E603"]
+
+
+def test_a_review_is_about_no_batch_and_every_other_entry_about_one(ledger: Ledger) -> None:
+    with pytest.raises(Faults, match="E630"):
+        ledger.append("reviewed", "b1", {"decisions": [decision()]}, at=NOON, by="r.patel")
+    with pytest.raises(Faults, match="E630"):
+        ledger.append("prepared", NO_BATCH, prepared(line("F1")), at=NOON, by="r.patel")
+    assert ledger.last() is None
+
+
+def test_a_review_names_who_made_it(ledger: Ledger) -> None:
+    with pytest.raises(Faults, match="E613 the review"):
+        review(ledger, decision(), by=" ")
+
+
+def test_reviews_leave_the_batches_as_they_are(ledger: Ledger) -> None:
+    ledger.append("prepared", "b1", prepared(line("F1")), at=NOON, by="j.smith")
+    before = ledger.batches().drop("state")
+    live, balances = ledger.live_lines(), ledger.balances()
+    review(ledger, decision())
+    ledger.append("submitted", "b1", {}, at=NOON, by="j.smith")
+    review(ledger, decision("P1", "rejected"))
+    assert ledger.state("b1") == "submitted"
+    assert ledger.state(NO_BATCH) is None
+    assert ledger.live_lines().equals(live)
+    assert ledger.balances().equals(balances)
+    assert ledger.batches().drop("state").equals(before)
+    assert ledger.verify() == []
+
+
+def test_two_reviewers_at_once_lose_nothing_and_accept_one_person_each_time(path: Path) -> None:
+    module = [sys.executable, "-m", "tests.ledger.append_reviews", str(path)]
+    writers = [
+        subprocess.Popen([*module, person, "25"], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        for person in ("P1", "P2")
+    ]
+    said = sorted(row for writer in writers for row in writer.communicate()[0].splitlines())
+    assert len(said) == 50
+    assert [row.split()[1] for row in said] == ["E633", "in"] * 25
+    with Ledger.read(path) as ledger:
+        assert ledger.verify() == []
+        assert ledger.decisions()["details_key"].is_unique().all()
+        assert ledger.decisions().height == 25
