@@ -38,6 +38,33 @@ TABLES = (
 """Every table that a source may fill; `pbr.sources.contracts` says what each holds."""
 
 TERMS = ("autumn", "spring", "summer")
+Pass = Literal[
+    "person_id",
+    "identifier",
+    "exact",
+    "name_variant",
+    "one_character",
+    "birth_swapped",
+    "birth_near",
+    "initial",
+    "moved_house",
+    "probabilistic",
+]
+PASSES: tuple[Pass, ...] = get_args(Pass)[:-1]
+"""The passes of linkage, in order, that a workspace has unless it says otherwise; the last needs a model."""
+
+GivenByPass = Literal[
+    "identifier_alone",
+    "exact",
+    "name_variant",
+    "one_character",
+    "birth_swapped",
+    "birth_near",
+    "initial",
+    "moved_house",
+]
+"""What a workspace may set of what passes give."""
+
 ACADEMIC_YEAR = r"^(?:19|20)[0-9]{2}/[0-9]{2}$"
 
 
@@ -136,13 +163,17 @@ class Period(Settings):
 
 
 class SourceSettings(Settings):
-    """One declared source. `columns`: supplier's name → ours; `values`: our column → supplier's value → ours."""
+    """One declared source. `columns`: supplier's name → ours; `values`: our column → supplier's value → ours.
+
+    `match_keys`: the file of the key under which its supplier hashed the identities (`docs/match-keys.md`).
+    """
 
     path: Text
     covers: Period | None = None
     extracted_on: Day | None = None
     supplier: Text | None = None
     basis: Text | None = None
+    match_keys: Text | None = None
     columns: dict[str, str] = Field(default_factory=dict)
     values: dict[str, dict[str, Cell]] = Field(default_factory=dict)
     encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
@@ -222,6 +253,45 @@ class ClaimSettings(Settings):
         return self
 
 
+class ProbabilisticSettings(Settings):
+    """The pass by weight: the file of its model, and from how many bits of match weight a link is what."""
+
+    model: Text = "linkage-model.json"
+    confirmed_from: Annotated[int, Field(strict=True)] = 20
+    possible_from: Annotated[int, Field(strict=True)] = 5
+
+    @model_validator(mode="after")
+    def _in_order(self) -> ProbabilisticSettings:
+        if self.confirmed_from <= self.possible_from:
+            raise ValueError(
+                f"confirmed_from ({self.confirmed_from}) is not above possible_from ({self.possible_from})"
+            )
+        return self
+
+
+class LinkageSettings(Settings):
+    """How records are linked to members: `docs/linkage.md`.
+
+    `passes`: their names, in order. `gives`: pass → what it gives, where that is not the pass's own. `most_pairs`: a
+    key that would make more pairs of a record's details and a member is refused.
+    """
+
+    passes: tuple[Pass, ...] = PASSES
+    most_pairs: Annotated[int, Field(ge=1, strict=True)] = 5_000_000
+    gives: dict[GivenByPass, Literal["confirmed", "possible"]] = Field(default_factory=dict)
+    probabilistic: ProbabilisticSettings | None = None
+
+    @model_validator(mode="after")
+    def _passes_fit(self) -> LinkageSettings:
+        if repeated := sorted({each for each in self.passes if self.passes.count(each) > 1}):
+            raise ValueError(f"pass {repeated[0]!r} is given twice")
+        if ("probabilistic" in self.passes) != (self.probabilistic is not None):
+            raise ValueError("the pass probabilistic and the table [linkage.probabilistic] go together: one is missing")
+        if list(self.passes) != [each for each in get_args(Pass) if each in self.passes]:
+            raise ValueError(f"the passes have one order: {', '.join(get_args(Pass))}")
+        return self
+
+
 class WorkspaceFile(Settings):
     """`pbr.toml` as it is written."""
 
@@ -230,6 +300,7 @@ class WorkspaceFile(Settings):
     sources: dict[str, SourceSettings] = Field(default_factory=dict)
     calendar: Calendar = Calendar()
     claims: ClaimSettings = ClaimSettings()
+    linkage: LinkageSettings = LinkageSettings()
 
 
 class Workspace(Settings):
@@ -241,6 +312,7 @@ class Workspace(Settings):
     sources: dict[str, SourceSettings]
     calendar_terms: tuple[TermDates, ...]
     claims: ClaimSettings
+    linkage: LinkageSettings
     lines: dict[str, int] = Field(default_factory=dict, repr=False, exclude=True)
 
     @classmethod
@@ -276,6 +348,7 @@ class Workspace(Settings):
             sources={table: written.sources[table] for table in TABLES if table in written.sources},
             calendar_terms=written.calendar.terms,
             claims=written.claims,
+            linkage=written.linkage,
             lines=lines,
         )
 

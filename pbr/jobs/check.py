@@ -102,7 +102,7 @@ def check(workspace: Workspace | Path | str, say: Say = lambda step: None) -> Ch
     evidence = attach(extracts)
     found_linking = evidence.quarantine.select(pl.col(name).cast(kind) for name, kind in QUARANTINE.items())
     quarantine = pl.concat([*(extract.quarantine for extract in extracts.values()), found_linking])
-    linked = evidence.links.select(source="table", record_id="record_id").unique()
+    linked = evidence.standing_links.select(source="table", record_id="record_id").unique()
     return CheckReport(
         workspace=workspace,
         extracts=extracts,

@@ -133,7 +133,7 @@ class Measurement:
     def _about_nobody(self, table: str, extract: Extract) -> int:
         if table == "families":
             return 0
-        given = self.evidence.links.filter(pl.col("table") == table)["record_id"]
+        given = self.evidence.standing_links.filter(pl.col("table") == table)["record_id"]
         nobody = ~pl.col("record_id").is_in(given.implode())
         if "family_id" in extract.rejected.columns:
             nobody &= ~pl.col("family_id").is_in(self.evidence.families["family_id"].implode()).fill_null(False)

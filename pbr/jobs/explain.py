@@ -99,7 +99,7 @@ def _set_apart(family_id: str, measured: Measurement) -> Iterator[str]:
     of_family = pl.col("family_id") == family_id
     members = [frame.filter(of_family)["person_id"] for frame in (evidence.members, evidence.doubtful_members)]
     people = pl.concat(members).unique()
-    linked = evidence.links.filter(pl.col("person_id").is_in(people.implode()))
+    linked = evidence.standing_links.filter(pl.col("person_id").is_in(people.implode()))
     about = linked.select(source="table", record_id="record_id")
     for table, extract in measured.extracts.items():
         named = extract.rejected

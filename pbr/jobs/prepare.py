@@ -31,6 +31,7 @@ from pbr.jobs.frameworks import Framework, frameworks, the_one
 from pbr.jobs.inputs import input_files
 from pbr.ledger import Entry, Ledger
 from pbr.linkage import squeezed
+from pbr.linkage.passes import LINKS
 from pbr.measures.cohorts import Cohort, to_table
 from pbr.measures.subjects import is_member_on
 from pbr.rulebook.book import Rulebook, rulebook
@@ -369,7 +370,9 @@ def links_behind(measurement: Measurement) -> pl.DataFrame:
         for name, kind in frame.schema.items()
         if isinstance(kind, pl.Struct)
     ]
-    return measurement.evidence.links.join(pl.concat(cited).unique().drop_nulls(), on="record_id", how="semi")
+    return measurement.evidence.links.select(LINKS.names()).join(
+        pl.concat(cited).unique().drop_nulls(), on="record_id", how="semi"
+    )
 
 
 def quarantine_of(measurement: Measurement) -> pl.DataFrame:

@@ -1,11 +1,11 @@
 """Linkage: which member each record is about. Extracts come in; evidence, with its doubts, goes out.
 
-The door for the passes to come: a probabilistic pass takes what `passes.link` leaves unlinked and adds rows to the same
-links, and reviewers' decisions are applied to links before they are attached.
+`details` and `people` are who is compared, `normal` as what, `agreement` how well; `blocks` brings them together,
+`passes` decide, `review` has the last word, and `attach` gives the links to the records.
 """
 
-from pbr.linkage.attach import attach
+from pbr.linkage.attach import Method, attach
 from pbr.linkage.evidence import Coverage, Evidence
-from pbr.linkage.passes import squeezed
+from pbr.linkage.normal import squeezed
 
-__all__ = ["Coverage", "Evidence", "attach", "squeezed"]
+__all__ = ["Coverage", "Evidence", "Method", "attach", "squeezed"]

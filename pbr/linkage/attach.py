@@ -7,13 +7,18 @@ Records that break them are quarantined like any other and put their person in d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import polars as pl
 
+from pbr.linkage.details import Details
 from pbr.linkage.evidence import RECORD_TABLES, Coverage, Evidence, no_records
-from pbr.linkage.passes import DETAILS, LINKS, People, link
+from pbr.linkage.passes import LINKS, OF_DETAILS, Score, link, with_evidence
+from pbr.linkage.people import People
+from pbr.linkage.review import DECISIONS, decided, details_keys
 from pbr.sources import IDENTITY, Extract
+from pbr.workspace import LinkageSettings
 
 FAMILY_TABLES = ("needs", "outcomes")
 """Tables whose records are about a family, by its id."""
@@ -30,13 +35,28 @@ EVENT_DAY = {
 QUARANTINE = ("source", "file", "row", "column", "raw", "code", "reason", "record_id")
 
 
-def attach(extracts: Mapping[str, Extract]) -> Evidence:
-    """Link the extracts' records to the members they are about."""
+@dataclass(frozen=True)
+class Method:
+    """How records are linked: the workspace's settings; for the probabilistic pass, what weighs (`score`, given the
+    details and the people); and reviewers' standing decisions (`review.DECISIONS`) with the workspace's `key`.
+    """
+
+    settings: LinkageSettings = field(default_factory=LinkageSettings)
+    score: Callable[[Details, People], Score] | None = None
+    decisions: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DECISIONS))
+    key: bytes = b""
+
+
+def attach(extracts: Mapping[str, Extract], how: Method | None = None) -> Evidence:
+    """Link the extracts' records to the members they are about. Raises Faults (E311) where a key pairs too many."""
+    how = how or Method()
     accepted_members = extracts["members"].accepted
-    people = People.of(accepted_members)
+    details, people = Details.of(extracts), People.of(accepted_members)
+    of_details = _linked(details, people, how)
+    every_link = of_details.join(details.records, on="detail")
     born = accepted_members.select("person_id", "date_of_birth").unique(subset="person_id", keep="any")
 
-    records, links, doubts, quarantine = {}, [], [], []
+    records, doubts, quarantine = {}, [], []
     for table in RECORD_TABLES:
         if table not in extracts:
             records[table] = no_records(table)
@@ -45,13 +65,12 @@ def attach(extracts: Mapping[str, Extract]) -> Evidence:
         if table in FAMILY_TABLES:
             records[table] = extract.accepted.select(*_own(extract), "person_id", possible=pl.lit(False))
             continue
-        found = link(table, _details(extract), people)
+        found = every_link.filter((pl.col("table") == table) & (pl.col("status") != "rejected"))
         of_rejected = found.filter("is_rejected")
         linked = _about_people(extract, found.filter(~pl.col("is_rejected")))
         broken = _broken(table, linked, born)
         sound = linked.join(broken, on="record_id", how="anti")
         records[table] = sound
-        links.append(found.select(LINKS.names()))
         doubts += [of_rejected.select("table", "person_id"), _people_of(table, linked, broken)]
         quarantine.append(_quarantined(table, extract, broken))
 
@@ -68,15 +87,19 @@ def attach(extracts: Mapping[str, Extract]) -> Evidence:
             for table, extract in extracts.items()
             if extract.covers is not None
         },
-        links=_stacked(links, dict(LINKS)),
+        links=every_link.select(*LINKS.names(), "detail").sort("table", "record_id", "person_id"),
+        details=details,
         quarantine=_stacked(quarantine, dict.fromkeys(QUARANTINE, pl.String) | {"row": pl.Int64}),
     )
 
 
-def _details(extract: Extract) -> pl.DataFrame:
-    """What the passes read of every record, accepted or quarantined."""
-    frames = ((extract.accepted, False), (extract.rejected, True))
-    return pl.concat([frame.select("record_id", *DETAILS, is_rejected=pl.lit(rejected)) for frame, rejected in frames])
+def _linked(details: Details, people: People, how: Method) -> pl.DataFrame:
+    """The links of details, by the passes and then by the reviewers, with their evidence."""
+    score = None if how.score is None else how.score(details, people)
+    found = link(details, people, how.settings, score)
+    if not how.decisions.is_empty():
+        found = decided(found, details_keys(details, how.key), how.decisions)
+    return with_evidence(found.select(OF_DETAILS.names()), details, people)
 
 
 def _about_people(extract: Extract, links: pl.DataFrame) -> pl.DataFrame:

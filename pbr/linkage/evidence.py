@@ -11,6 +11,7 @@ from datetime import date
 
 import polars as pl
 
+from pbr.linkage.details import Details
 from pbr.sources import CONTRACTS, IDENTITY
 
 
@@ -33,8 +34,8 @@ class Evidence:
     null where they name nobody.
     `doubtful_people`: `table`, `person_id`; `doubtful_families`: `table`, `family_id`; a quarantined row of that table
     is about them. `doubtful_members`: `family_id`, `person_id` (the record's id where it has none), `date_of_birth`
-    (null where unreadable), of quarantined members' rows. `links`: see `linkage.passes`. `quarantine`: what linkage
-    itself found, in the columns of a source's quarantine.
+    (null where unreadable), of quarantined members' rows. `links`: see `linkage.passes.LINKS`, with `detail`: which of
+    the `details` the record gives. `quarantine`: what linkage itself found, in the columns of a source's quarantine.
     """
 
     families: pl.DataFrame
@@ -45,7 +46,13 @@ class Evidence:
     doubtful_members: pl.DataFrame
     coverage: dict[str, Coverage]
     links: pl.DataFrame
+    details: Details
     quarantine: pl.DataFrame
+
+    @property
+    def standing_links(self) -> pl.DataFrame:
+        """The links that no reviewer rejected."""
+        return self.links.filter(pl.col("status") != "rejected")
 
 
 RECORD_TABLES = tuple(sorted(set(CONTRACTS) - {"families", "members"}))

@@ -1,108 +1,259 @@
-"""The deterministic passes: which member a record is about, with the pass and the key that say so.
+"""The passes: which member a record's details are those of, with the pass and the key that say so.
 
-In: people (members' identities) and records with identity columns. Out: links. Passes run in order and a later one
-sees only what the earlier left: the authority's own person id; checked identifiers; surname, forename, date of birth
-and postcode together. People who fit equally well are all `possible`: a tie is never broken by row order.
+In: details, people, and the workspace's settings. Out: links. `docs/linkage.md` is what is meant. Passes run in order
+and a later one sees what the earlier left; wherever there is doubt a link is possible, and a tie is never broken.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import polars as pl
 
+from pbr.linkage.agreement import compared, evidence
+from pbr.linkage.blocks import paired
+from pbr.linkage.details import Details
+from pbr.linkage.people import People
+from pbr.sources.contracts import IDENTIFIERS
+from pbr.workspace import LinkageSettings, ProbabilisticSettings
+
 LINKS = pl.Schema(
-    {"table": pl.String, "record_id": pl.String, "person_id": pl.String, "status": pl.String, "pass": pl.String,
-     "key": pl.String}
-)  # fmt: skip
-"""`status` is `confirmed` or `possible`; `pass` is `person_id`, `identifier` or `name`; `key` names the fields that
-agreed, never their values."""
+    {
+        "table": pl.String,
+        "record_id": pl.String,
+        "person_id": pl.String,
+        "status": pl.String,
+        "pass": pl.String,
+        "key": pl.String,
+        "evidence": pl.String,
+        "weight": pl.Int64,
+    }
+)
+"""`status` is `confirmed`, `possible` or `rejected`; `pass` the one that linked them, or `review`. `key`: the fields by
+which the two were brought together, and `evidence`: how each field agrees (`agreement.evidence`), never their values.
+`weight`: of the probabilistic pass, in hundredths of a bit, null where none was taken."""
 
-IDENTIFIERS = ("upn", "nino", "nhs_number", "pnc_id")
-NAME_KEY = ("surname", "forename", "date_of_birth", "postcode")
-DETAILS = ("person_id", *IDENTIFIERS, *NAME_KEY)
-"""What the passes read of a record; what else identifies somebody is for passes to come."""
+OF_DETAILS = pl.Schema(
+    [("detail", pl.UInt32()), *((name, LINKS[name]) for name in ("person_id", "status", "pass", "key", "weight"))]
+)
+"""Links of details, before they are given to the records that give them."""
 
+Score = Callable[[pl.DataFrame], pl.DataFrame]
+"""Details to be weighed (`detail`) in; `detail`, `person_id` and `weight` of whoever could be meant out."""
 
-def plain(column: str) -> pl.Expr:
-    """Text without what suppliers write differently: case, accents, apostrophes, hyphens and spaces."""
-    return (
-        pl.col(column).str.normalize("NFKD").str.replace_all(r"[^\p{L}\p{N}]", "").str.to_lowercase().replace("", None)
-    )
+NAMED = pl.col("name").is_in(["same", "variant", "near"])
+BORN = pl.col("birth").is_in(["same", "swapped"])
+"""Names and births that agree well enough to trust a number."""
 
 
 @dataclass(frozen=True)
-class People:
-    """The members as records are compared with them: made once, for all tables.
+class Pass:
+    """A pass after `exact`: the levels that it asks for, and what it gives unless the workspace says otherwise."""
 
-    `keyed`: `person_id`, the identifiers, `theirs` (the person id as it is compared) and `name_key`, one row for each
-    way in which somebody's details were recorded.
+    name: str
+    agrees: pl.Expr
+    gives: str
+
+
+_NAME, _BIRTH, _ADDRESS = pl.col("name"), pl.col("birth"), pl.col("address")
+AFTER_EXACT = (
+    Pass("name_variant", (_NAME == "variant") & (_BIRTH == "same") & (_ADDRESS == "same"), "confirmed"),
+    Pass("one_character", (_NAME == "near") & (_BIRTH == "same") & (_ADDRESS == "same"), "confirmed"),
+    Pass("birth_swapped", (_NAME == "same") & (_BIRTH == "swapped") & (_ADDRESS == "same"), "confirmed"),
+    Pass("birth_near", (_NAME == "same") & (_BIRTH == "near") & (_ADDRESS == "same"), "possible"),
+    Pass("initial", _NAME.is_in(["initial", "surname"]) & (_BIRTH == "same") & (_ADDRESS == "same"), "possible"),
+    Pass("moved_house", (_NAME == "same") & (_BIRTH == "same") & (_ADDRESS != "same"), "possible"),
+)
+
+_SPEAKS_AGAINST = pl.any_horizontal(pl.col(field) == "differs" for field in (*IDENTIFIERS, "sex"))
+"""What keeps a link after `exact` from being confirmed."""
+
+KEYS: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("date_of_birth", "postcode"): ("name_variant", "one_character", "initial"),
+    ("date_of_birth", "uprn"): ("name_variant", "one_character", "initial"),
+    ("surname", "forename", "postcode"): ("birth_swapped", "birth_near"),
+    ("surname", "forename", "uprn"): ("birth_swapped", "birth_near"),
+    ("surname", "forename", "date_of_birth"): ("moved_house",),
+}
+"""The keys that bring together whom the passes after `exact` compare, and the passes that need each."""
+
+
+def link(details: Details, people: People, how: LinkageSettings, score: Score | None = None) -> pl.DataFrame:
+    """The links (`OF_DETAILS`) of details, in the order of detail and person; details of nobody known have none.
+
+    `score` weighs what is left for the probabilistic pass. Raises Faults (E311) where a key would make too many pairs.
     """
+    linking = _Linking(details, people, how)
+    linking.by_person_id()
+    linking.by_identifier()
+    linking.exactly()
+    linking.after_exact()
+    links = linking.links()
+    if score is not None and how.probabilistic is not None:
+        links = _weighed(links, score(linking.to_be_weighed()), details, people, how.probabilistic)
+    return links.sort("detail", "person_id")
 
-    keyed: pl.DataFrame
 
-    @classmethod
-    def of(cls, members: pl.DataFrame) -> People:
-        """From the identity columns of the members' table."""
-        return cls(
-            members.select("person_id", *IDENTIFIERS, theirs=squeezed("person_id"), name_key=_name_key()).unique()
+class _Linking:
+    """What is found so far, and the details that are still open."""
+
+    def __init__(self, details: Details, people: People, how: LinkageSettings) -> None:
+        self.details, self.people, self.how = details, people, how
+        self.found: list[pl.DataFrame] = []
+        fields = details.normal
+        self.open = fields
+        # Details with a person id that no member has.
+        self.foreign = fields.select("detail").clear()
+        # Details whose number may be on the wrong person: whatever else fits them is possible at most.
+        self.contradicted = fields.select("detail").clear()
+
+    def by_person_id(self) -> None:
+        if "person_id" not in self.how.passes:
+            return
+        ways = self.people.ways.select("person_id", "theirs").unique()
+        given = self.open.select("detail", theirs="person_id")
+        pairs = paired(given, ways, ["theirs"], "person_id", self.how.most_pairs)
+        self._close(pairs.with_columns(alone=pl.len().over("detail") == 1, key=pl.lit("person_id")), "person_id")
+        self.foreign = self.open.filter(pl.col("person_id").is_not_null()).select("detail")
+
+    def by_identifier(self) -> None:
+        if "identifier" not in self.how.passes:
+            self._leave_out_foreign()
+            return
+        keyed = [
+            paired(self.open, self.people.ways, [identifier], "identifier", self.how.most_pairs).with_columns(
+                key=pl.lit(identifier)
+            )
+            for identifier in IDENTIFIERS
+        ]
+        pairs = pl.concat(keyed).group_by("detail", "person_id").agg(pl.col("key").sort().str.join("+"))
+        levels = pairs.join(compared(pairs, self.details, self.people), on=["detail", "person_id"])
+        says_nothing = pl.all_horizontal(pl.col(field) == "absent" for field in ("surname", "forename", "birth"))
+        judged = levels.with_columns(
+            sound=pl.when(NAMED | BORN).then(pl.lit("confirmed"))
+            .when(says_nothing).then(pl.lit(self.how.gives.get("identifier_alone", "possible")))
+            .otherwise(pl.lit("possible"))
+        ).join(self._of_somebody_else(levels), on=["detail", "person_id"], how="left")  # fmt: skip
+        foreign = pl.col("detail").is_in(self.foreign["detail"].implode())
+        alone = (pl.len().over("detail") == 1) & (pl.col("sound") == "confirmed") & pl.col("other").is_null() & ~foreign
+        judged = judged.with_columns(alone=alone)
+        self._take(judged, "identifier")
+        confirmed = judged.filter("alone").select("detail")
+        self.contradicted = judged.filter(~pl.col("alone")).select("detail").unique()
+        self.open = self.open.join(confirmed, on="detail", how="anti")
+        self._leave_out_foreign()
+
+    def _of_somebody_else(self, levels: pl.DataFrame) -> pl.DataFrame:
+        """Pairs that agree on name or birth only, while the details give the name and the birth of another member."""
+        by_one = levels.filter(NAMED ^ BORN).select("detail", "person_id")
+        given = self.details.normal.join(by_one, on="detail", how="semi")
+        key = ["surname", "forename", "date_of_birth"]
+        others = paired(given, self.people.ways, key, "identifier", self.how.most_pairs)
+        both = by_one.join(others.rename({"person_id": "other"}), on="detail")
+        return (
+            both.filter(pl.col("person_id") != pl.col("other"))
+            .group_by("detail", "person_id")
+            .agg(pl.col("other").min())
         )
 
+    def exactly(self) -> None:
+        if "exact" not in self.how.passes:
+            return
+        keys = [["surname", "forename", "date_of_birth", each] for each in ("postcode", "uprn")]
+        keyed = [
+            paired(self.open, self.people.ways, key, "exact", self.how.most_pairs).with_columns(
+                key=pl.lit("+".join(key))
+            )
+            for key in keys
+        ]
+        pairs = pl.concat(keyed).group_by("detail", "person_id").agg(pl.col("key").min())
+        sound = pl.lit(self.how.gives.get("exact", "confirmed") == "confirmed")
+        self._close(
+            pairs.with_columns(alone=(pl.len().over("detail") == 1) & sound & ~self._is_contradicted()), "exact"
+        )
 
-def link(table: str, records: pl.DataFrame, people: People) -> pl.DataFrame:
-    """Links of one table's records (`LINKS` and `is_rejected`), in no order; a record about nobody known has none.
+    def after_exact(self) -> None:
+        asked = [each for each in AFTER_EXACT if each.name in self.how.passes]
+        keyed = [
+            paired(self.open, self.people.ways, key, needed[0], self.how.most_pairs).with_columns(
+                key=pl.lit("+".join(key))
+            )
+            for key, passes in KEYS.items()
+            if (needed := [each.name for each in asked if each.name in passes])
+        ]
+        if not keyed:
+            return
+        pairs = pl.concat(keyed).group_by("detail", "person_id").agg(pl.col("key").min())
+        levels = pairs.join(compared(pairs, self.details, self.people), on=["detail", "person_id"])
+        gives = {each.name: each.gives for each in asked} | dict(self.how.gives)
+        fits = levels.with_columns(
+            pl.coalesce(*(pl.when(each.agrees).then(pl.lit(each.name)) for each in asked)).alias("pass")
+        ).drop_nulls("pass")
+        sound = pl.col("pass").replace_strict(gives, return_dtype=pl.String) == "confirmed"
+        alone = (pl.len().over("detail") == 1) & sound & ~_SPEAKS_AGAINST & ~self._is_contradicted()
+        self._take(fits.with_columns(alone=alone))
 
-    `records`: `record_id`, `is_rejected` (whether the record is in quarantine) and the identity columns.
+    def links(self) -> pl.DataFrame:
+        """Each pair by its first pass."""
+        found = pl.concat([pl.DataFrame(schema=OF_DETAILS).drop("weight"), *self.found])
+        first = found.unique(["detail", "person_id"], keep="first", maintain_order=True)
+        return first.with_columns(weight=pl.lit(None, pl.Int64))
+
+    def to_be_weighed(self) -> pl.DataFrame:
+        """The details (`detail`) that no pass linked for sure, and whose numbers speak against nobody."""
+        confirmed = pl.concat(self.found).filter(pl.col("status") == "confirmed") if self.found else self.contradicted
+        left = self.open.select("detail").join(self.contradicted, on="detail", how="anti")
+        return left.join(confirmed.select("detail"), on="detail", how="anti").sort("detail")
+
+    def _close(self, pairs: pl.DataFrame, name: str) -> None:
+        self._take(pairs, name)
+        self.open = self.open.join(pairs.select("detail").unique(), on="detail", how="anti")
+
+    def _take(self, pairs: pl.DataFrame, name: str | None = None) -> None:
+        status = pl.when("alone").then(pl.lit("confirmed")).otherwise(pl.lit("possible"))
+        named = pairs if name is None else pairs.with_columns(pl.lit(name).alias("pass"))
+        self.found.append(named.select("detail", "person_id", status.alias("status"), "pass", "key"))
+
+    def _leave_out_foreign(self) -> None:
+        """Whoever has a person id that is no member's is nobody on the list, whatever the name."""
+        self.open = self.open.join(self.foreign.select("detail"), on="detail", how="anti")
+
+    def _is_contradicted(self) -> pl.Expr:
+        return pl.col("detail").is_in(self.contradicted["detail"].implode())
+
+
+def _weighed(
+    links: pl.DataFrame, scored: pl.DataFrame, details: Details, people: People, settings: ProbabilisticSettings
+) -> pl.DataFrame:
+    """Links with those that the weights add; what they confirm takes the place of the details' possible links.
+
+    A weight confirms where it is the only one so high, where no pass before thought of anybody else, and where no
+    identifier and not the sex speaks against it.
     """
-    # Many records give the same details of the same person: each set of details is linked once.
-    details = records.group_by(DETAILS).agg("record_id", "is_rejected").with_row_index("nth")
-    keyed = details.select("nth", *IDENTIFIERS, *NAME_KEY, theirs=squeezed("person_id"))
+    heavy = scored.filter(pl.col("weight") >= settings.confirmed_from * 100)
+    alone = heavy.filter(pl.len().over("detail") == 1)
+    thought_of = links.select("detail", other="person_id").join(alone, on="detail")
+    others = thought_of.filter(pl.col("other") != pl.col("person_id")).select("detail")
+    levels = compared(alone.join(others, on="detail", how="anti"), details, people)
+    confirmed = alone.join(levels.filter(~_SPEAKS_AGAINST), on=["detail", "person_id"], how="semi")
 
-    by_person_id = _agreeing(keyed, people, "theirs", "person_id")
-    left = keyed.join(by_person_id, on="nth", how="anti")
-    by_identifier = (
-        pl.concat([_agreeing(left, people, identifier, identifier) for identifier in IDENTIFIERS])
-        .group_by("nth", "person_id")
-        .agg("key", pl.col("foreign_id").any())
-        .with_columns(pl.col("key").list.sort().list.join("+"))
+    by_weight = scored.join(confirmed.select("detail"), on="detail", how="anti").join(
+        links, on=["detail", "person_id"], how="anti"
     )
-    left = left.join(by_identifier, on="nth", how="anti").filter(pl.col("theirs").is_null())
-    by_name = _agreeing(left.with_columns(name_key=_name_key()), people, "name_key", "+".join(NAME_KEY))
-    found = pl.concat(
+    added = pl.concat(
         [
-            frame.with_columns(pl.lit(name).alias("pass"))
-            for name, frame in (("person_id", by_person_id), ("identifier", by_identifier), ("name", by_name))
-        ],
-        how="diagonal",
+            frame.with_columns(
+                pl.lit(status).alias("status"), pl.lit("probabilistic").alias("pass"), pl.lit("weight").alias("key")
+            ).select(OF_DETAILS.names())
+            for frame, status in ((confirmed, "confirmed"), (by_weight, "possible"))
+        ]
     )
-    # Whoever fits alone is the person, unless the record also names a person id that nobody has.
-    alone = (pl.len().over("nth") == 1) & (~pl.col("foreign_id") | (pl.col("pass") == "person_id"))
-    return (
-        found.with_columns(
-            status=pl.when(alone).then(pl.lit("confirmed")).otherwise(pl.lit("possible")), table=pl.lit(table)
-        )
-        .join(details.select("nth", "record_id", "is_rejected"), on="nth")
-        .explode("record_id", "is_rejected")
-        .select(*LINKS.names(), "is_rejected")
-    )
+    kept = links.drop("weight").join(confirmed.select("detail"), on="detail", how="anti")
+    return pl.concat([kept.join(scored, on=["detail", "person_id"], how="left").select(OF_DETAILS.names()), added])
 
 
-def _agreeing(details: pl.DataFrame, people: People, column: str, key: str) -> pl.DataFrame:
-    """Pairs of details and person that agree on a column. `foreign_id`: the details name a person id."""
-    return (
-        details.filter(pl.col(column).is_not_null())
-        .select("nth", column, foreign_id=pl.col("theirs").is_not_null())
-        .join(people.keyed.select("person_id", column).drop_nulls().unique(), on=column)
-        .select("nth", "person_id", "foreign_id", key=pl.lit(key))
-    )
-
-
-def squeezed(column: str) -> pl.Expr:
-    """An id as it is compared: upper-cased and without white space."""
-    return pl.col(column).str.replace_all(r"\s", "").str.to_uppercase()
-
-
-def _name_key() -> pl.Expr:
-    born = pl.col("date_of_birth").cast(pl.String)
-    fields = [plain("surname"), plain("forename"), born, plain("postcode")]
-    return pl.concat_str(fields, separator="|", ignore_nulls=False)
+def with_evidence(links: pl.DataFrame, details: Details, people: People) -> pl.DataFrame:
+    """Links of details with `evidence`, in the order of detail and person."""
+    said = compared(links, details, people).select("detail", "person_id", evidence=evidence())
+    return links.join(said, on=["detail", "person_id"], how="left").sort("detail", "person_id")

@@ -1,0 +1,218 @@
+"""How a record's details and a member agree, field by field: the levels of `docs/linkage.md`.
+
+In: pairs of details and person. Out: one level a field, by which the passes decide and which every link carries as its
+evidence. A person recorded in several ways is compared by the best of their names and the best of their addresses.
+"""
+
+from __future__ import annotations
+
+from functools import cache, reduce
+from importlib.resources import files
+from operator import or_
+
+import duckdb
+import polars as pl
+import yaml
+
+from pbr.linkage.details import Details
+from pbr.linkage.people import People
+from pbr.sources.contracts import IDENTIFIERS
+
+NAME = pl.Enum(["same", "variant", "near", "initial", "surname", "differs", "absent"])
+SURNAME = pl.Enum(["same", "part", "near", "swapped", "differs", "absent"])
+FORENAME = pl.Enum(["same", "nickname", "part", "near", "swapped", "initial", "differs", "absent"])
+BIRTH = pl.Enum(["same", "swapped", "near", "differs", "absent"])
+FIELD = pl.Enum(["same", "differs", "absent"])
+
+LEVELS = pl.Schema(
+    [
+        ("detail", pl.UInt32()),
+        ("person_id", pl.String()),
+        ("name", NAME),
+        ("birth", BIRTH),
+        ("address", FIELD),
+        *((identifier, FIELD) for identifier in IDENTIFIERS),
+        ("surname", SURNAME),
+        ("forename", FORENAME),
+        ("sex", FIELD),
+        ("postcode", FIELD),
+        ("uprn", FIELD),
+    ]
+)
+"""Each level, best first. `name` is of surname and forename together, `address` of postcode and UPRN. `absent`: one of
+the two does not say. `surname` as a level of the name: the surname agrees and one of them gives no forename."""
+
+LEAST_LETTERS = 4
+"""Of both names, for one character between them to be a slip and not another name."""
+
+
+def compared(pairs: pl.DataFrame, details: Details, people: People) -> pl.DataFrame:
+    """The levels (`LEVELS`) of pairs (`detail`, `person_id`), one row a pair, in no order."""
+    fields = details.normal.drop("person_id")
+    ways = people.ways.drop("theirs")
+    of_ways = pairs.select("detail", "person_id").join(fields, on="detail").join(ways, on="person_id", suffix="_of")
+    levels = (
+        of_ways.hstack(_one_apart(of_ways, "surname"))
+        .hstack(_one_apart(of_ways, "forename"))
+        .with_columns(surname_level=_surname(), forename_level=_forename())
+        .select(
+            "detail",
+            "person_id",
+            pl.struct(_name(), surname="surname_level", forename="forename_level").alias("named"),
+            birth=_birth(),
+            **{field: _field(field) for field in (*IDENTIFIERS, "sex", "postcode", "uprn")},
+        )
+    )
+    order = ("name", "surname", "forename")
+    best = levels.group_by("detail", "person_id").agg(
+        pl.col("named").sort_by(*(pl.col("named").struct.field(each) for each in order)).first(),
+        pl.exclude("named").min(),
+    )  # fmt: skip
+    return best.unnest("named").with_columns(address=pl.min_horizontal("postcode", "uprn")).select(LEVELS.names())
+
+
+def evidence() -> pl.Expr:
+    """Levels in words, the fields that one of the two does not give left out: `surname same, postcode differs`."""
+    said = [
+        pl.when(pl.col(field) != "absent").then(pl.concat_str(pl.lit(f"{spoken} "), pl.col(field).cast(pl.String)))
+        for field, spoken in {
+            **{name: name for name in (*IDENTIFIERS, "surname", "forename")},
+            "birth": "date_of_birth",
+            **{name: name for name in ("sex", "postcode", "uprn")},
+        }.items()
+    ]
+    return pl.concat_list(said).list.drop_nulls().list.join(", ")
+
+
+# ------------------------------------------------------------------------------------------------------------ names
+
+
+def _surname() -> pl.Expr:
+    ours, theirs = pl.col("surname"), pl.col("surname_of")
+    swapped = (ours == pl.col("forename_of")) & (pl.col("forename") == theirs)
+    return _first(
+        SURNAME,
+        absent=ours.is_null() | theirs.is_null(),
+        same=ours == theirs,
+        swapped=swapped,
+        part=_part_of_the_other("surname"),
+        near=pl.col("surname_one_apart"),
+    )
+
+
+def _forename() -> pl.Expr:
+    ours, theirs = pl.col("forename"), pl.col("forename_of")
+    swapped = (pl.col("surname") == theirs) & (ours == pl.col("surname_of"))
+    letters = pl.min_horizontal(ours.str.len_chars(), theirs.str.len_chars()) == 1
+    return _first(
+        FORENAME,
+        absent=ours.is_null() | theirs.is_null(),
+        same=ours == theirs,
+        swapped=swapped,
+        initial=letters & (ours.str.slice(0, 1) == theirs.str.slice(0, 1)),
+        nickname=_share_a_nickname(),
+        part=_part_of_the_other("forename"),
+        near=pl.col("forename_one_apart"),
+    )
+
+
+def _name() -> pl.Expr:
+    surname, forename = pl.col("surname_level"), pl.col("forename_level")
+    surname_fits = surname.is_in(["same", "part"])
+    return _first(
+        NAME,
+        same=(surname == "same") & (forename == "same"),
+        variant=(surname_fits & forename.is_in(["same", "part", "nickname"])) | (surname == "swapped"),
+        near=((surname == "same") & (forename == "near")) | ((surname == "near") & (forename == "same")),
+        initial=surname_fits & (forename == "initial"),
+        surname=surname_fits & (forename == "absent"),
+        absent=surname == "absent",
+    ).alias("name")
+
+
+def _part_of_the_other(name: str) -> pl.Expr:
+    """Every word of one is a word of the other. A single letter is no name, and no part of one."""
+    ours, theirs = pl.col(f"{name}_words"), pl.col(f"{name}_words_of")
+    within = (ours.list.set_difference(theirs).list.len() == 0) & (pl.col(name).str.len_chars() > 1)
+    around = (theirs.list.set_difference(ours).list.len() == 0) & (pl.col(f"{name}_of").str.len_chars() > 1)
+    return within | around
+
+
+def _share_a_nickname() -> pl.Expr:
+    """Whether the first words of two forenames are names that one person goes by."""
+    ours, theirs = (nickname_groups(pl.col(column).list.first()) for column in ("forename_words", "forename_words_of"))
+    return ours.list.set_intersection(theirs).list.len() > 0
+
+
+def nickname_groups(forename: pl.Expr) -> pl.Expr:
+    """The numbers of the groups of nicknames that a forename (in lower case) is in; an empty list where in none."""
+    return forename.replace_strict(_nickname_groups(), default=[], return_dtype=pl.List(pl.Int64))
+
+
+@cache
+def _nickname_groups() -> dict[str, list[int]]:
+    """The groups that each name is in, by their number."""
+    text = files("pbr.linkage").joinpath("nicknames.yaml").read_text("utf-8")
+    found: dict[str, list[int]] = {}
+    for number, group in enumerate(yaml.safe_load(text)):
+        for name in group:
+            found.setdefault(name, []).append(number)
+    return found
+
+
+def _one_apart(pairs: pl.DataFrame, name: str) -> pl.DataFrame:
+    """One column: whether two names, long enough, are one character apart or have two neighbours swapped."""
+    ours, theirs = pl.col(name), pl.col(f"{name}_of")
+    lengths = ours.str.len_chars().cast(pl.Int32), theirs.str.len_chars().cast(pl.Int32)
+    worth_it = (
+        (ours != theirs)
+        & (pl.min_horizontal(*lengths) >= LEAST_LETTERS)
+        & ((lengths[0] - lengths[1]).abs() <= 1)
+    )  # fmt: skip
+    names = pairs.select(name, f"{name}_of").filter(worth_it).unique()
+    with duckdb.connect() as db:
+        db.register("names", names.to_arrow())
+        near = db.sql(f'SELECT * FROM names WHERE damerau_levenshtein("{name}", "{name}_of") = 1').pl()
+    near = near.with_columns(pl.lit(True).alias(f"{name}_one_apart"))
+    found = pairs.select(name, f"{name}_of").join(near, on=[name, f"{name}_of"], how="left", maintain_order="left")
+    return found.select(pl.col(f"{name}_one_apart").fill_null(False))
+
+
+# ----------------------------------------------------------------------------------------------- birth and the rest
+
+
+def _birth() -> pl.Expr:
+    ours, theirs = pl.col("date_of_birth"), pl.col("date_of_birth_of")
+    swapped = (
+        (ours.dt.year() == theirs.dt.year())
+        & (ours.dt.month().cast(pl.Int32) == theirs.dt.day().cast(pl.Int32))
+        & (ours.dt.day().cast(pl.Int32) == theirs.dt.month().cast(pl.Int32))
+    )
+    figures = [each.dt.strftime("%Y%m%d") for each in (ours, theirs)]
+    apart = [figures[0].str.slice(at, 1) != figures[1].str.slice(at, 1) for at in range(8)]
+    count = pl.sum_horizontal(apart)
+    neighbours = reduce(
+        or_,
+        (
+            (figures[0].str.slice(at, 1) == figures[1].str.slice(at + 1, 1))
+            & (figures[0].str.slice(at + 1, 1) == figures[1].str.slice(at, 1))
+            & apart[at]
+            & apart[at + 1]
+            for at in range(7)
+        ),
+    )
+    near = (count == 1) | ((count == 2) & neighbours)
+    return _first(BIRTH, absent=ours.is_null() | theirs.is_null(), same=ours == theirs, swapped=swapped, near=near)
+
+
+def _field(name: str) -> pl.Expr:
+    ours, theirs = pl.col(name), pl.col(f"{name}_of")
+    return _first(FIELD, absent=ours.is_null() | theirs.is_null(), same=ours == theirs)
+
+
+def _first(levels: pl.Enum, **holds: pl.Expr) -> pl.Expr:
+    """The first level whose test holds; `differs` where none does."""
+    return pl.coalesce(
+        *(pl.when(test.fill_null(False)).then(pl.lit(level, levels)) for level, test in holds.items()),
+        pl.lit("differs", levels),
+    )

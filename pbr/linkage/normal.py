@@ -1,0 +1,87 @@
+"""Identity as it is compared: what suppliers write differently, taken away. `docs/linkage.md` says what that is.
+
+In: the identity columns of members or of records. Out: the same as one column a field, null where a field says nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from pbr.sources.contracts import IDENTIFIERS
+
+FIELDS = pl.Schema(
+    [
+        ("person_id", pl.String()),
+        *((identifier, pl.String()) for identifier in IDENTIFIERS),
+        ("surname", pl.String()),
+        ("forename", pl.String()),
+        ("surname_words", pl.List(pl.String)),
+        ("forename_words", pl.List(pl.String)),
+        ("date_of_birth", pl.Date()),
+        ("sex", pl.String()),
+        ("postcode", pl.String()),
+        ("uprn", pl.String()),
+    ]
+)
+"""`person_id` upper-cased without spaces; names as lower-case letters in one piece, and as the words they are made of;
+`sex` is `m` or `f`; `postcode` without spaces."""
+
+VERSION = 1
+"""Counts what normalisation gives: another number where the same text may come out otherwise."""
+
+TITLES = ("mr", "mrs", "ms", "miss", "mx", "master", "dr", "rev", "prof", "sir")
+NOT_A_BIRTH = (date(1900, 1, 1), date(1901, 1, 1))
+"""What systems write for a date of birth that nobody knows."""
+
+# Letters that have no accent to lose.
+_LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
+
+
+def normalised(frame: pl.DataFrame) -> pl.DataFrame:
+    """The fields (`FIELDS`) of the identity columns of a frame, whose other columns are left out."""
+    sexes = {"m": "m", "M": "m", "1": "m", "f": "f", "F": "f", "2": "f"}
+    return frame.select(
+        squeezed("person_id"),
+        *(pl.col(each) for each in IDENTIFIERS if each != "nino"),
+        # The suffix tells nobody apart, and suppliers leave it out (HMRC, NIM39110).
+        nino=pl.col("nino").str.slice(0, 8),
+        surname_words=_words("surname", only_titles=_all_words("surname")),
+        forename_words=_words("forename", only_titles=pl.lit([], pl.List(pl.String))),
+        date_of_birth=pl.when(~pl.col("date_of_birth").is_in(NOT_A_BIRTH)).then("date_of_birth"),
+        sex=pl.col("sex").str.strip_chars().str.slice(0, 1).replace_strict(sexes, default=None, return_dtype=pl.String),
+        postcode=_postcode(),
+        uprn=_unless_empty(pl.col("uprn").str.replace_all(r"[^0-9]", "").str.strip_chars_start("0")),
+    ).select(
+        pl.exclude("surname_words", "forename_words"),
+        *(_unless_empty(pl.col(f"{name}_words").list.join("")).alias(name) for name in ("surname", "forename")),
+        *(pl.when(pl.col(each).list.len() > 0).then(each).alias(each) for each in ("surname_words", "forename_words")),
+    ).select(FIELDS.names())  # fmt: skip
+
+
+def squeezed(column: str) -> pl.Expr:
+    """An id as it is compared: upper-cased and without white space."""
+    return pl.col(column).str.replace_all(r"\s", "").str.to_uppercase()
+
+
+def _words(column: str, only_titles: pl.Expr) -> pl.Expr:
+    """The words of a name but for titles; `only_titles` where it has no others."""
+    words = _all_words(column)
+    named = words.list.filter(~pl.element().is_in(list(TITLES)))
+    return pl.when(named.list.len() > 0).then(named).otherwise(only_titles)
+
+
+def _all_words(column: str) -> pl.Expr:
+    plain = pl.col(column).str.normalize("NFKD").str.to_lowercase()
+    letters = plain.str.replace_many(_LETTERS).str.replace_all(r"[\p{M}'’‘`´ʼ]", "")
+    return letters.str.replace_all(r"[^\p{L}]+", " ").str.strip_chars().str.split(" ").list.filter(pl.element() != "")
+
+
+def _postcode() -> pl.Expr:
+    plain = pl.col("postcode").str.replace_all(r"[^A-Za-z0-9]", "").str.to_uppercase()
+    return pl.when(~plain.str.contains("^ZZ99([0-9][A-Z]{2})?$")).then(_unless_empty(plain))
+
+
+def _unless_empty(text: pl.Expr) -> pl.Expr:
+    return pl.when(text != "").then(text)
