@@ -18,6 +18,8 @@ from pbr.workspace import ACADEMIC_YEAR, SourceSettings
 
 RAW = "raw:"
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2100, 12, 31)
+MATCH_KEYS = r"^version:[0-9a-f]{8} key:[0-9a-f]{8}(?: [a-z_]+(?:\+[a-z]+)?:[0-9a-f]{32})+$"
+"""How a cell of match-keys is written (`linkage.match_keys`)."""
 ALWAYS, EVER = date(1, 1, 1), date(9999, 12, 31)
 
 
@@ -95,6 +97,16 @@ def _check(
             filled = [pl.col(RAW + column).is_not_null() for column in IDENTITY if column in present]
             nobody = ~pl.any_horizontal(filled) if filled else pl.lit(True)
             return Check("E130", (), nobody, "no identity column is filled")
+        case "match_keys_written" | "match_keys_alone" if "match_keys" not in present:
+            return None
+        case "match_keys_written":
+            other = ~pl.col("match_keys").str.contains(MATCH_KEYS)
+            return Check("E142", ("match_keys",), other, "not match-keys as pbr match hash writes them")
+        case "match_keys_alone":
+            clear = tuple(column for column in IDENTITY if column in present and column != "match_keys")
+            beside = pl.any_horizontal(pl.lit(False), *(pl.col(RAW + column).is_not_null() for column in clear))
+            both = pl.col("match_keys").is_not_null() & beside
+            return Check("E143", ("match_keys", *clear), both, "an identity in clear stands beside match-keys")
         case "absence_within_possible":
             columns = ("sessions_possible", "sessions_authorised", "sessions_unauthorised")
             absent = pl.col("sessions_authorised") + pl.col("sessions_unauthorised")

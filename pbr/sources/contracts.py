@@ -25,6 +25,8 @@ POLARS_TYPES: Mapping[str, pl.DataType] = MappingProxyType(
 
 CheckName = Literal[
     "some_identity",
+    "match_keys_written",
+    "match_keys_alone",
     "absence_within_possible",
     "code_unless_work",
     "ends_after_start",
@@ -92,12 +94,16 @@ _IDENTITY = (
     Column("sex"),
     Column("postcode"),
     Column("uprn", meaning="unique property reference number"),
+    Column("match_keys", meaning="instead of all the others: [match-keys](match-keys.md) that `pbr match hash` made"),
 )
 IDENTITY: tuple[str, ...] = tuple(column.name for column in _IDENTITY)
 """The columns that say whom a record is about, shared by every table about people."""
 
 IDENTIFIERS = ("upn", "nino", "nhs_number", "pnc_id")
 """Those of them that carry their own check."""
+
+ABOUT_SOMEBODY: tuple[CheckName, ...] = ("some_identity", "match_keys_written", "match_keys_alone")
+"""The tests of tables whose records linkage gives to a person."""
 
 _RECORD_ID = Column("record_id", meaning="the supplier's own; made from the row's content where there is none")
 _FAMILY_ID = Column("family_id", required=True)
@@ -175,7 +181,7 @@ _CONTRACTS = (
                 default="registered",
             ),
         ),
-        checks=("some_identity", "absence_within_possible", "born_before_extract"),
+        checks=(*ABOUT_SOMEBODY, "absence_within_possible", "born_before_extract"),
     ),
     Contract(
         "marks",
@@ -187,7 +193,7 @@ _CONTRACTS = (
             Column("code", required=True, meaning="register code of the day"),
         ),
         event="date",
-        checks=("some_identity", "born_before_extract", "event_after_birth"),
+        checks=(*ABOUT_SOMEBODY, "born_before_extract", "event_after_birth"),
     ),
     Contract(
         "exclusions",
@@ -199,7 +205,7 @@ _CONTRACTS = (
             Column("sessions", "count", meaning="sessions lost"),
         ),
         event="starts_on",
-        checks=("some_identity", "born_before_extract", "event_after_birth"),
+        checks=(*ABOUT_SOMEBODY, "born_before_extract", "event_after_birth"),
     ),
     Contract(
         "offending",
@@ -211,7 +217,7 @@ _CONTRACTS = (
             Column("disposal"),
         ),
         event="occurred_on",
-        checks=("some_identity", "born_before_extract", "event_after_birth"),
+        checks=(*ABOUT_SOMEBODY, "born_before_extract", "event_after_birth"),
     ),
     Contract(
         "employment",
@@ -227,7 +233,7 @@ _CONTRACTS = (
             _ENDS_ON,
         ),
         event="starts_on",
-        checks=("some_identity", "code_unless_work", "ends_after_start", "born_before_extract", "event_after_birth"),
+        checks=(*ABOUT_SOMEBODY, "code_unless_work", "ends_after_start", "born_before_extract", "event_after_birth"),
     ),
     Contract(
         "social_care",
@@ -244,7 +250,7 @@ _CONTRACTS = (
             _ENDS_ON,
         ),
         event="starts_on",
-        checks=("some_identity", "ends_after_start", "born_before_extract", "event_after_birth"),
+        checks=(*ABOUT_SOMEBODY, "ends_after_start", "born_before_extract", "event_after_birth"),
     ),
     Contract(
         "outcomes",

@@ -35,6 +35,8 @@ the codes.
 
 _CHECKS = {
     "some_identity": "At least one identity column is filled.",
+    "match_keys_written": "`match_keys` is as `pbr match hash` writes it.",
+    "match_keys_alone": "No other identity column is filled where `match_keys` is.",
     "absence_within_possible": "`sessions_authorised` + `sessions_unauthorised` ≤ `sessions_possible`.",
     "code_unless_work": "`code` is filled unless `kind` is `work`.",
     "ends_after_start": "`ends_on` ≥ `starts_on`.",

@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from pbr.sources import CONTRACTS, IDENTITY
+from pbr.sources import CONTRACTS, IDENTITY, Extract
 from pbr.workspace import TABLES
 from tests.sources.made_sources import Authority, codes, rows, tie
 
@@ -343,3 +343,49 @@ def test_a_source_may_have_its_own_dates(authority: Authority, form: str, text: 
 def test_a_date_in_another_form_than_the_sources_own_is_quarantined(authority: Authority, text: str) -> None:
     write(authority, "needs", {"identified_on": text}, settings='date_format = "%d/%m/%Y"')
     assert authority.read()["needs"].accepted.is_empty()
+
+
+# --------------------------------------------------------------------------------------------------------- match-keys
+
+HASHED = f"version:{'a' * 8} key:{'b' * 8} moved_house:{'c' * 32} upn:{'d' * 32}"
+
+
+def offending(authority: Authority, *identities: dict[str, str]) -> Extract:
+    columns = ["match_keys", "surname", "upn"]
+    rows = [
+        ",".join([f"R{at}", "asb", "2014-01-01", *(one.get(each, "") for each in columns)])
+        for at, one in enumerate(identities)
+    ]
+    authority.write("offending", "\n".join([",".join(["record_id", "kind", "occurred_on", *columns]), *rows]) + "\n")
+    return authority.read()["offending"]
+
+
+def test_match_keys_are_an_identity_of_their_own(authority: Authority) -> None:
+    extract = offending(authority, {"match_keys": HASHED})
+    assert extract.quarantine.is_empty()
+    assert extract.accepted["match_keys"].to_list() == [HASHED]
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        HASHED[:-1],
+        HASHED + "0",
+        HASHED.upper(),
+        HASHED.replace(" key", "  key"),
+        HASHED.partition(" ")[2],
+        f"version:{'a' * 8} key:{'b' * 8}",
+        "Mina Vane",
+        "d" * 32,
+    ],
+)
+def test_match_keys_that_are_not_as_written_quarantine_their_row(authority: Authority, spoilt: str) -> None:
+    extract = offending(authority, {"match_keys": spoilt}, {"match_keys": HASHED})
+    assert codes(extract) == [(2, "E142")]
+    assert extract.rejected["match_keys"].to_list() == [spoilt], "whom it may be about is still told"
+
+
+@pytest.mark.parametrize("clear", [{"surname": "Vane"}, {"upn": "K201000007000"}, {"upn": "no number"}])
+def test_an_identity_in_clear_beside_match_keys_is_set_apart(authority: Authority, clear: dict[str, str]) -> None:
+    extract = offending(authority, {"match_keys": HASHED} | clear, {"match_keys": HASHED}, clear)
+    assert codes(extract) == [(2, "E143")]
