@@ -146,11 +146,11 @@ def _share_a_nickname() -> pl.Expr:
 
 def nickname_groups(forename: pl.Expr) -> pl.Expr:
     """The numbers of the groups of nicknames that a forename (in lower case) is in; an empty list where in none."""
-    return forename.replace_strict(_nickname_groups(), default=[], return_dtype=pl.List(pl.Int64))
+    return forename.replace_strict(nicknames(), default=[], return_dtype=pl.List(pl.Int64))
 
 
 @cache
-def _nickname_groups() -> dict[str, list[int]]:
+def nicknames() -> dict[str, list[int]]:
     """The groups that each name is in, by their number."""
     text = files("pbr.linkage").joinpath("nicknames.yaml").read_text("utf-8")
     found: dict[str, list[int]] = {}

@@ -6,8 +6,9 @@ and a later one sees what the earlier left; wherever there is doubt a link is po
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import polars as pl
 
@@ -84,36 +85,73 @@ def link(details: Details, people: People, how: LinkageSettings, score: Score | 
 
     `score` weighs what is left for the probabilistic pass. Raises Faults (E311) where a key would make too many pairs.
     """
-    linking = _Linking(details, people, how)
-    linking.by_person_id()
-    linking.by_identifier()
-    linking.exactly()
-    linking.after_exact()
-    links = linking.links()
+    linking = _Linking(_InClear(details, people), how)
+    links = linking.all_passes()
     if score is not None and how.probabilistic is not None:
         links = _weighed(links, score(linking.to_be_weighed()), details, people, how.probabilistic)
     return links.sort("detail", "person_id")
 
 
+class Comparison(Protocol):
+    """How details and members are brought together and compared: in clear, or by what stands for their fields.
+
+    `given`: `detail`, `person_id` (null where the details give none), and whatever else `pairs` needs.
+    """
+
+    given: pl.DataFrame
+
+    def pairs(self, among: pl.DataFrame, key: Sequence[str], for_pass: str, most: int) -> pl.DataFrame:
+        """The pairs (`blocks.PAIRS`) of some of the details (rows of `given`) and members that agree on a key."""
+        ...
+
+    def levels(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        """The levels (`agreement.LEVELS`) of pairs, one row a pair, in no order."""
+        ...
+
+
+class _InClear:
+    """Details and members by the fields themselves."""
+
+    def __init__(self, details: Details, people: People) -> None:
+        self._details, self._people = details, people
+        self.given = details.normal.with_columns(theirs="person_id")
+
+    def pairs(self, among: pl.DataFrame, key: Sequence[str], for_pass: str, most: int) -> pl.DataFrame:
+        return paired(among, self._people.ways, key, for_pass, most)
+
+    def levels(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        return compared(pairs, self._details, self._people)
+
+
+def linked(by: Comparison, how: LinkageSettings) -> pl.DataFrame:
+    """The links (`OF_DETAILS`) of all passes but the probabilistic one, in no order. Raises Faults (E311)."""
+    return _Linking(by, how).all_passes()
+
+
 class _Linking:
     """What is found so far, and the details that are still open."""
 
-    def __init__(self, details: Details, people: People, how: LinkageSettings) -> None:
-        self.details, self.people, self.how = details, people, how
+    def __init__(self, by: Comparison, how: LinkageSettings) -> None:
+        self.by, self.how = by, how
         self.found: list[pl.DataFrame] = []
-        fields = details.normal
-        self.open = fields
+        self.open = by.given
         # Details with a person id that no member has.
-        self.foreign = fields.select("detail").clear()
+        self.foreign = self.open.select("detail").clear()
         # Details whose number may be on the wrong person: whatever else fits them is possible at most.
-        self.contradicted = fields.select("detail").clear()
+        self.contradicted = self.open.select("detail").clear()
+
+    def all_passes(self) -> pl.DataFrame:
+        """Each pair by the first pass that links it."""
+        self.by_person_id()
+        self.by_identifier()
+        self.exactly()
+        self.after_exact()
+        return self.links()
 
     def by_person_id(self) -> None:
         if "person_id" not in self.how.passes:
             return
-        ways = self.people.ways.select("person_id", "theirs").unique()
-        given = self.open.select("detail", theirs="person_id")
-        pairs = paired(given, ways, ["theirs"], "person_id", self.how.most_pairs)
+        pairs = self._pairs(self.open, ["theirs"], "person_id")
         self._close(pairs.with_columns(alone=pl.len().over("detail") == 1, key=pl.lit("person_id")), "person_id")
         self.foreign = self.open.filter(pl.col("person_id").is_not_null()).select("detail")
 
@@ -122,13 +160,11 @@ class _Linking:
             self._leave_out_foreign()
             return
         keyed = [
-            paired(self.open, self.people.ways, [identifier], "identifier", self.how.most_pairs).with_columns(
-                key=pl.lit(identifier)
-            )
+            self._pairs(self.open, [identifier], "identifier").with_columns(key=pl.lit(identifier))
             for identifier in IDENTIFIERS
         ]
         pairs = pl.concat(keyed).group_by("detail", "person_id").agg(pl.col("key").sort().str.join("+"))
-        levels = pairs.join(compared(pairs, self.details, self.people), on=["detail", "person_id"])
+        levels = pairs.join(self.by.levels(pairs), on=["detail", "person_id"])
         says_nothing = pl.all_horizontal(pl.col(field) == "absent" for field in ("surname", "forename", "birth"))
         judged = levels.with_columns(
             sound=pl.when(NAMED | BORN).then(pl.lit("confirmed"))
@@ -147,9 +183,9 @@ class _Linking:
     def _of_somebody_else(self, levels: pl.DataFrame) -> pl.DataFrame:
         """Pairs that agree on name or birth only, while the details give the name and the birth of another member."""
         by_one = levels.filter(NAMED ^ BORN).select("detail", "person_id")
-        given = self.details.normal.join(by_one, on="detail", how="semi")
+        given = self.by.given.join(by_one, on="detail", how="semi")
         key = ["surname", "forename", "date_of_birth"]
-        others = paired(given, self.people.ways, key, "identifier", self.how.most_pairs)
+        others = self._pairs(given, key, "identifier")
         both = by_one.join(others.rename({"person_id": "other"}), on="detail")
         return (
             both.filter(pl.col("person_id") != pl.col("other"))
@@ -161,12 +197,7 @@ class _Linking:
         if "exact" not in self.how.passes:
             return
         keys = [["surname", "forename", "date_of_birth", each] for each in ("postcode", "uprn")]
-        keyed = [
-            paired(self.open, self.people.ways, key, "exact", self.how.most_pairs).with_columns(
-                key=pl.lit("+".join(key))
-            )
-            for key in keys
-        ]
+        keyed = [self._pairs(self.open, key, "exact").with_columns(key=pl.lit("+".join(key))) for key in keys]
         pairs = pl.concat(keyed).group_by("detail", "person_id").agg(pl.col("key").min())
         sound = pl.lit(self.how.gives.get("exact", "confirmed") == "confirmed")
         self._close(
@@ -176,16 +207,14 @@ class _Linking:
     def after_exact(self) -> None:
         asked = [each for each in AFTER_EXACT if each.name in self.how.passes]
         keyed = [
-            paired(self.open, self.people.ways, key, needed[0], self.how.most_pairs).with_columns(
-                key=pl.lit("+".join(key))
-            )
+            self._pairs(self.open, key, needed[0]).with_columns(key=pl.lit("+".join(key)))
             for key, passes in KEYS.items()
             if (needed := [each.name for each in asked if each.name in passes])
         ]
         if not keyed:
             return
         pairs = pl.concat(keyed).group_by("detail", "person_id").agg(pl.col("key").min())
-        levels = pairs.join(compared(pairs, self.details, self.people), on=["detail", "person_id"])
+        levels = pairs.join(self.by.levels(pairs), on=["detail", "person_id"])
         gives = {each.name: each.gives for each in asked} | dict(self.how.gives)
         fits = levels.with_columns(
             pl.coalesce(*(pl.when(each.agrees).then(pl.lit(each.name)) for each in asked)).alias("pass")
@@ -205,6 +234,9 @@ class _Linking:
         confirmed = pl.concat(self.found).filter(pl.col("status") == "confirmed") if self.found else self.contradicted
         left = self.open.select("detail").join(self.contradicted, on="detail", how="anti")
         return left.join(confirmed.select("detail"), on="detail", how="anti").sort("detail")
+
+    def _pairs(self, among: pl.DataFrame, key: Sequence[str], for_pass: str) -> pl.DataFrame:
+        return self.by.pairs(among, key, for_pass, self.how.most_pairs)
 
     def _close(self, pairs: pl.DataFrame, name: str) -> None:
         self._take(pairs, name)

@@ -25,9 +25,13 @@ def details_keys(details: Details, key: bytes) -> pl.DataFrame:
     """`detail` and `details_key`: what details are called in the ledger, 32 hexadecimal digits.
 
     HMAC-SHA-256 under the workspace's key of all that is given, as it is compared: nobody without the key can tell
-    whose details they are; another way of writing them makes no other key, any other change does.
+    whose details they are; another way of writing them makes no other key, any other change does. Hashed details are
+    called by their match-keys.
     """
-    rows = details.normal.select(FIELDS.names()).iter_rows()
+    cells = details.rows.select("detail", "match_keys")
+    hashed = details.normal.select("detail").join(cells, on="detail", how="left", maintain_order="left")
+    fields = details.normal.select(FIELDS.names()).iter_rows()
+    rows = (row if cell is None else (*row, cell) for row, cell in zip(fields, hashed["match_keys"], strict=True))
     keys = [hmac.new(key, canonical(row), hashlib.sha256).hexdigest()[:32] for row in rows]
     return details.normal.select("detail", details_key=pl.Series(keys, dtype=pl.String))
 
