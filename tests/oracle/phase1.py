@@ -1,9 +1,9 @@
-"""A second calculation of Phase 1, to be read beside the specification: slow, obvious, standard library only.
+"""A second calculation of Phase 1, to be read beside the specification: slow, obvious, in plain Python.
 
 In comes a workspace folder (pbr.toml, CSV in UTF-8, ISO dates) and an as-of date; out come the findings of every family
 that gets a decision, as text, sorted by family, part, item and subject. It shares no code with the product on purpose:
 where the two differ, one of them has misread the rules. Every section below follows the order of the specification:
-sources, linkage, calendar, membership, coverage, measures, criteria, flags, findings.
+sources, calendar, membership, coverage, measures, criteria, flags, findings. Who is who is calculated in `who.py`.
 """
 
 import csv
@@ -12,7 +12,7 @@ import sys
 import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from functools import cache
@@ -20,6 +20,8 @@ from itertools import combinations
 from pathlib import Path
 
 from dateutil.easter import easter
+
+from tests.oracle import who
 
 COLUMNS = ["family_id", "part", "item", "subject_id", "verdict", "value", "baseline", "reason", "flags"]
 
@@ -169,78 +171,6 @@ def keeps_its_contract(table: str, row: Row) -> bool:
     return True
 
 
-# ------------------------------------------------------------------------------------------------ linkage: first layer
-
-
-def valid_upn(text: str) -> bool:
-    if not re.fullmatch(r"[A-HJ-NP-RT-Z]\d{11}[0-9A-HJ-NP-RT-Z]", text):
-        return False
-    letters = "ABCDEFGHJKLMNPQRTUVWXYZ"
-    values = [int(c) if c.isdigit() else letters.index(c) for c in text[1:]]
-    return letters[sum(v * position for position, v in enumerate(values, start=2)) % 23] == text[0]
-
-
-def valid_nino(text: str) -> bool:
-    return bool(re.fullmatch(r"(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]\d{6}[A-D]", text))
-
-
-def valid_nhs_number(text: str) -> bool:
-    if not re.fullmatch(r"\d{10}", text):
-        return False
-    check = 11 - sum(int(c) * weight for c, weight in zip(text, range(10, 1, -1), strict=False)) % 11
-    return check != 10 and check % 11 == int(text[9])
-
-
-def valid_pnc_id(text: str) -> bool:
-    found = re.fullmatch(r"\d\d(\d\d)/(\d{7})([A-Z])", text)
-    return bool(found) and "ZABCDEFGHJKLMNPQRTUVWXY"[int(found[1] + found[2]) % 23] == found[3]
-
-
-VALID: dict[str, Callable[[str], bool]] = {
-    "upn": valid_upn,
-    "nino": valid_nino,
-    "nhs_number": valid_nhs_number,
-    "pnc_id": valid_pnc_id,
-}
-
-
-def identifiers(row: Row) -> Iterator[tuple[str, str]]:
-    """The identifiers of a row that stand their own check, upper-cased and without spaces."""
-    for column, valid in VALID.items():
-        text = row.get(column, "").replace(" ", "").upper()
-        if text and valid(text):
-            yield column, text
-
-
-def name_key(row: Row) -> tuple[str, ...] | None:
-    columns = ("surname", "forename", "date_of_birth", "postcode")
-    key = tuple("".join(row.get(c, "").casefold().split()) for c in columns)
-    return key if all(key) else None
-
-
-@dataclass
-class People:
-    """Who is who: the members' person ids, and what else is known to be theirs."""
-
-    born: dict[str, date] = field(default_factory=dict)
-    by_identifier: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
-    by_name: dict[tuple[str, ...], set[str]] = field(default_factory=lambda: defaultdict(set))
-
-    def link(self, row: Row) -> tuple[str, set[str]]:
-        """('confirmed', {person}), ('possible', candidates) or ('none', set())."""
-        person_id = row.get("person_id", "")
-        if person_id in self.born:
-            return "confirmed", {person_id}
-        found = set().union(*(self.by_identifier[key] for key in identifiers(row) if key in self.by_identifier))
-        if person_id:
-            return ("possible", found) if found else ("none", found)
-        if not found and (key := name_key(row)) in self.by_name:
-            found = self.by_name[key]
-        if not found:
-            return "none", found
-        return ("confirmed" if len(found) == 1 else "possible"), found
-
-
 # --------------------------------------------------------------------------------------------- calendar and birthdays
 
 
@@ -335,14 +265,17 @@ class Workspace:
         self.families = {
             r["family_id"]: day(r["engaged_on"]) for r in rows["families"] if keeps_its_contract("families", r)
         }
-        self.people = People()
+        settings = declared.get("linkage", {})
+        self.members = who.Members(tuple(settings.get("passes", who.PASSES)), settings.get("gives", {}))
+        self.born: dict[str, date] = {}
         self.stays: dict[str, list[tuple[str, date | None, date | None]]] = defaultdict(list)  # person → family, dates
         self.of_family: dict[str, set[str]] = defaultdict(set)  # whoever was a member at any time
         for r in rows["members"]:
             if not keeps_its_contract("members", r):
                 continue
             person = r["person_id"]
-            self.people.born[person] = day(r["date_of_birth"])
+            self.born[person] = day(r["date_of_birth"])
+            self.members.add(r)
             self.stays[person].append(
                 (
                     r["family_id"],
@@ -351,10 +284,6 @@ class Workspace:
                 )
             )
             self.of_family[r["family_id"]].add(person)
-            for key in identifiers(r):
-                self.people.by_identifier[key].add(person)
-            if key := name_key(r):
-                self.people.by_name[key].add(person)
 
         # Per table: each person's rows, those that are possibly the person's, and who has a row in quarantine.
         self.records: dict[str, dict[str, list[Row]]] = {t: defaultdict(list) for t in ABOUT_PEOPLE}
@@ -376,14 +305,12 @@ class Workspace:
     def read_table(self, table: str, rows: list[Row]) -> None:
         clashing = same_id_different_content(rows)
         for r in rows:
-            link, candidates = self.people.link(r)
-            good = keeps_its_contract(table, r) and r.get("record_id") not in clashing
-            for person in candidates:
-                if good and table in EVENT_DATE and day(r[EVENT_DATE[table]]) < self.people.born[person]:
-                    good = False  # an event before its person's birth
-                if good:
-                    (self.records if link == "confirmed" else self.possible)[table][person].append(r)
-                elif link == "confirmed":
+            readable = keeps_its_contract(table, r) and r.get("record_id") not in clashing
+            for person, status, _ in self.members.link(r):
+                before_birth = readable and table in EVENT_DATE and day(r[EVENT_DATE[table]]) < self.born[person]
+                if readable and not before_birth:
+                    (self.records if status == "confirmed" else self.possible)[table][person].append(r)
+                elif status == "confirmed" or not readable:  # who was not born is not whose it may be
                     self.quarantined[table].add(person)
 
     def quarantine_marks_that_differ(self) -> None:
@@ -400,12 +327,12 @@ class Workspace:
 
     def school_terms(self, person: str, on: date) -> list[Term]:
         """Those of the last three completed terms in which the person was of school age."""
-        return [t for t in last_terms(self.custom_terms, on) if of_school_age(self.people.born[person], t)]
+        return [t for t in last_terms(self.custom_terms, on) if of_school_age(self.born[person], t)]
 
     # ---- membership
 
     def member(self, person: str, family: str, on: date) -> bool:
-        return self.people.born[person] <= on and any(
+        return self.born[person] <= on and any(
             f == family and (joined is None or joined <= on) and (left is None or left > on)
             for f, joined, left in self.stays[person]
         )
@@ -414,10 +341,10 @@ class Workspace:
         return sorted(self.of_family[family])
 
     def children(self, family: str, on: date) -> list[str]:
-        return [p for p in self.ever_in(family) if self.member(p, family, on) and under_18(self.people.born[p], on)]
+        return [p for p in self.ever_in(family) if self.member(p, family, on) and under_18(self.born[p], on)]
 
     def adults(self, family: str, on: date) -> list[str]:
-        return [p for p in self.ever_in(family) if self.member(p, family, on) and not under_18(self.people.born[p], on)]
+        return [p for p in self.ever_in(family) if self.member(p, family, on) and not under_18(self.born[p], on)]
 
     def school_age_children(self, family: str, on: date) -> list[str]:
         return [p for p in self.children(family, on) if self.school_terms(p, on)]
@@ -591,7 +518,7 @@ def offending_events(
         if r["kind"] == kind
         and first <= (d := day(r["occurred_on"])) < until
         and w.member(p, family, d)
-        and (kind == "asb" or under_18(w.people.born[p], d))
+        and (kind == "asb" or under_18(w.born[p], d))
     ]
 
 
@@ -606,7 +533,7 @@ def offending_count(w: Workspace, family: str, first: date, until: date, kind: s
         if r["kind"] == kind
         and first <= (d := day(r["occurred_on"])) < until
         and w.member(p, family, d)
-        and (kind == "asb" or under_18(w.people.born[p], d))
+        and (kind == "asb" or under_18(w.born[p], d))
     ]
     why = w.why_null("offending", members, [(first, until)])
     return linked_fact([sure + n for n in range(len(set(perhaps)) + 1)], why, is_read="not_covered" not in why)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.oracle import phase1, random_workspaces
+from tests.oracle import phase1, random_workspaces, who
 from tests.oracle.phase1 import Fact, Finding, Term
 
 
@@ -82,10 +82,10 @@ def test_a_part_that_is_not_met_decides_over_one_that_is_unknown() -> None:
 
 
 def test_an_identifier_is_believed_only_with_its_check() -> None:
-    assert phase1.valid_upn("P207000016049") and not phase1.valid_upn("Q207000016049")
-    assert phase1.valid_nhs_number("9434765919") and not phase1.valid_nhs_number("9434765918")
-    assert phase1.valid_pnc_id("2012/0012345A") and not phase1.valid_pnc_id("2012/0012345B")
-    assert phase1.valid_nino("AB123456C") and not phase1.valid_nino("QQ123456A") and not phase1.valid_nino("BG123456A")
+    assert who.upn("P207000016049") and not who.upn("Q207000016049")
+    assert who.nhs_number("9434765919") and not who.nhs_number("9434765918")
+    assert who.pnc_id("2012/0012345A") and not who.pnc_id("2012/0012345B")
+    assert who.nino("AB123456C") and not who.nino("QQ123456A") and not who.nino("BG123456A")
 
 
 def test_a_seed_writes_the_same_workspace_twice(tmp_path: Path) -> None:
