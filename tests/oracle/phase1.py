@@ -161,6 +161,8 @@ def keeps_its_contract(table: str, row: Row) -> bool:
     for first, last in ORDERED:
         if row.get(first) and row.get(last) and day(row[last]) < day(row[first]):
             return False
+    if table in EVENT_DATE and row.get("date_of_birth") and day(row[EVENT_DATE[table]]) < day(row["date_of_birth"]):
+        return False
     if table == "attendance":
         found = re.fullmatch(r"(\d{4})/(\d\d)", row["academic_year"])
         if not found or (int(found[1]) + 1) % 100 != int(found[2]):

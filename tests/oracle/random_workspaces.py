@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
+from tests.oracle import who
 from tests.oracle.phase1 import (
     CustomTerms,
     Term,
@@ -52,6 +53,9 @@ FORENAMES = [
     "Wren",
     "Yana",
     "Zeb",
+    "Edward",
+    "Catherine",
+    "Robert",
 ]
 SURNAMES = [
     "Ashbeck",
@@ -104,6 +108,13 @@ COLUMNS = {
 IDENTITY = ["person_id", "upn", "nino", "nhs_number", "pnc_id", "forename", "surname", "date_of_birth", "postcode"]
 EVIDENCE = ["needs", "attendance", "marks", "exclusions", "offending", "employment"]
 Row = dict[str, str]
+
+
+def is_a_past_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text) < date(2016, 1, 1)
+    except ValueError:
+        return False
 
 
 @dataclass
@@ -226,23 +237,51 @@ class Authority:
         return person
 
     def identity(self, person: Person) -> Row:
-        """How a supplier names the person: mostly by the authority's id, else by an identifier, else by name."""
+        """How a supplier names the person: mostly by the authority's id, else by a number and more, else by name."""
         known = person.identity
         style = self.rng.random()
         if style < 0.6:
             return {"person_id": person.person_id}
+        row = {c: known[c] for c in ("forename", "surname", "date_of_birth", "postcode")}
         if style < 0.82:
             column = self.rng.choice([c for c in ("upn", "nino", "nhs_number", "pnc_id") if known.get(c)])
             text = known[column]
             if self.chance(0.3):
                 text = text.lower() if self.chance(0.5) else text[:3] + " " + text[3:]
-            return {column: text}
-        row = {c: known[c] for c in ("forename", "surname", "date_of_birth", "postcode")}
-        if self.chance(0.4):
+            beside = self.rng.choice([("date_of_birth",), ("surname", "forename"), tuple(row)])
+            row = {column: text} | {c: row[c] for c in beside if not self.chance(0.05)}
+        elif self.chance(0.4):
             row |= {"surname": row["surname"].upper(), "postcode": row["postcode"].replace(" ", "").lower()}
-        if self.chance(0.03):
-            row["date_of_birth"] = "1900-01-01"  # somebody else of that name: in no family
+        if self.chance(0.25):
+            self.go_wrong(row, person)
         return row
+
+    def go_wrong(self, row: Row, person: Person) -> None:
+        """One thing that suppliers get wrong of a person, or that has changed, or that is somebody else's."""
+        name = self.rng.choice(["surname", "forename"])
+        born = row.get("date_of_birth", "")
+        match self.rng.choice(["character", "nickname", "names", "initial", "birth", "birth", "moved", "other", "id"]):
+            case "character" if row.get(name):
+                at = self.rng.randrange(len(row[name]))
+                row[name] = row[name][:at] + self.rng.choice(["", "e", "n"]) + row[name][at + 1 :]
+            case "nickname" if also := sorted(who.nicknames().get(row.get("forename", "").lower(), ())):
+                row["forename"] = self.rng.choice(also).title()
+            case "names" if row.get("surname"):
+                row["surname"], row["forename"] = row.get("forename", ""), row["surname"]
+            case "initial" if row.get("forename"):
+                row["forename"] = self.rng.choice(["", row["forename"][0]])
+            case "birth" if born:
+                figures = self.rng.choice(
+                    [born[:5] + born[8:] + born[4:7], born[:9] + self.rng.choice("0123456789"), "1900-01-01"]
+                )
+                row["date_of_birth"] = figures if is_a_past_day(figures) else "1900-01-01"
+            case "moved":
+                row["postcode"] = self.rng.choice(["QX5 5XX", "ZZ99 3VZ", ""])
+            case "other":  # another's number, or a number on another's record
+                other = self.rng.choice(self.people)
+                row["nhs_number"] = other.identity["nhs_number"]
+            case "id":
+                row["person_id"] = "ELSEWHERE-7"
 
     # ---- rows
 
