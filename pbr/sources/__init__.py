@@ -2,6 +2,6 @@
 
 from pbr.sources.contracts import CONTRACTS, IDENTITY
 from pbr.sources.extract import QUARANTINE, Extract, SourceFile
-from pbr.sources.reading import read
+from pbr.sources.reading import read, read_alone
 
-__all__ = ["CONTRACTS", "IDENTITY", "QUARANTINE", "Extract", "SourceFile", "read"]
+__all__ = ["CONTRACTS", "IDENTITY", "QUARANTINE", "Extract", "SourceFile", "read", "read_alone"]

@@ -66,6 +66,14 @@ def read(workspace: Workspace, say: Say = lambda step: None) -> dict[str, Extrac
     return {table: extract for table in declared if (extract := extracts[table]) is not None}
 
 
+def read_alone(workspace: Workspace, table: str) -> Extract:
+    """Read and check one declared source by itself: a supplier has no families and no members to declare.
+
+    Raises Faults: E106, E107, E110 to E117 (see `read`).
+    """
+    return _examined(read_text(workspace, CONTRACTS[table]), pl.Series("family_id", [], pl.String))
+
+
 def _examined(source: SourceText, families: pl.Series) -> Extract:
     """A source's text against its contract: the records that stand, and each one that does not with its reasons."""
     contract, settings, present = source.contract, source.settings, source.present
