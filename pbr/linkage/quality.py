@@ -134,8 +134,13 @@ ERRORS = (
 NOBODY = "nobody on the list"
 """What is told in the place of errors where a record is about nobody whom the members' table has."""
 
+MATCH_KEYS = "match-keys"
+"""What is told where the record has hashes in the place of its details."""
+
 IN_QUARANTINE = "member in quarantine"
 """What is told in their place where nothing of the members' row could be compared."""
+
+_TOLD = (*ERRORS, MATCH_KEYS, IN_QUARANTINE, NOBODY)
 
 LOWEST, HIGHEST = -10, 40
 """Bits between which the curve is drawn; weights beyond count at its ends."""
@@ -193,14 +198,17 @@ def _errors(pairs: pl.DataFrame, details: Details, people: People) -> pl.DataFra
     holds = _tests()
     told = pl.concat_list(pl.when(holds[error].fill_null(False)).then(pl.lit(error)) for error in ERRORS[1:])
     errors = told.list.drop_nulls()
-    nothing = pl.when(errors.list.len() == 0).then(pl.lit([ERRORS[0]])).otherwise(errors)
-    return levels.select("detail", person_id="theirs", errors=nothing)
+    nothing = pl.when(errors.list.len() == 0).then(pl.lit([ERRORS[0]]))
+    hashed = pl.when("is_hashed").then(pl.lit([MATCH_KEYS]))
+    return levels.select("detail", person_id="theirs", errors=pl.coalesce(hashed, nothing, errors))
 
 
 def _given(details: Details) -> pl.DataFrame:
-    """What the details give at all: `detail`, `gives_name`, `gives_birth`, `gives_address`, `own_id`, `numbers`."""
-    return details.normal.select(
+    """What the details give at all."""
+    hashed = details.rows.select("detail", is_hashed=pl.col("match_keys").is_not_null())
+    return details.normal.join(hashed, on="detail").select(
         "detail",
+        "is_hashed",
         gives_name=pl.col("surname").is_not_null() | pl.col("forename").is_not_null(),
         gives_surname=pl.col("surname").is_not_null(),
         gives_birth=pl.col("date_of_birth").is_not_null(),
@@ -312,7 +320,7 @@ def _shares(rows: pl.DataFrame, measure: str, status: str, passes: Sequence[str]
         by_pass = [_counted(rows.with_columns(item=pl.lit(each), right=_is_by(each))) for each in _named(rows, passes)]
     else:
         by_pass = [_counted(rows.with_columns(item="pass"), passes)]
-    by_error = _counted(rows.explode("errors").with_columns(item="errors"), [*ERRORS, IN_QUARANTINE, NOBODY])
+    by_error = _counted(rows.explode("errors").with_columns(item="errors"), _TOLD)
     parts = [("all", [whole]), ("pass", by_pass), ("error", [by_error])]
     counted = [frame.with_columns(by=pl.lit(by)) for by, frames in parts for frame in frames]
     told = pl.concat(counted).with_columns(measure=pl.lit(measure), status=pl.lit(status))
@@ -435,6 +443,8 @@ def estimate(links: pl.DataFrame, weights: pl.DataFrame | None, records: pl.Data
     rows = [whole, by_pass] if weights is None else [whole, by_pass, _missed(of_statuses, weights, records)]
     order = {status: place for place, status in enumerate((*_STATUSES, "missed"))}
     found = pl.concat(frame.select(ESTIMATE.names()).cast(ESTIMATE) for frame in rows)
+    # A sum of fractions may differ in its last figures with the order of rows.
+    found = found.with_columns(pl.col("expected_false").round(4))
     return found.sort(pl.col("status").replace_strict(order, return_dtype=pl.Int64), "pass")
 
 

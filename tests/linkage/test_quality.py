@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -190,7 +191,7 @@ def test_a_record_possible_for_others_only_is_missed() -> None:
 # --------------------------------------------------------------------------------------------------- what differed
 
 
-def errors(authority: Authority, record: dict[str, str], who: str = "P1") -> list[str]:
+def errors(authority: Authority, record: dict[str, str], who: str = "P1", hashed: bool = False) -> list[str]:
     """What is told of a record about P1, of whom the members' table has all."""
     columns = ["person_id", "upn", "nhs_number", "forename", "surname", "date_of_birth", "sex", "postcode"]
 
@@ -203,7 +204,10 @@ def errors(authority: Authority, record: dict[str, str], who: str = "P1") -> lis
     authority.write("offending", csv([record], "record_id", "kind", "occurred_on"))
     extracts = authority.read()
     labels = pl.DataFrame({"table": ["offending"], "record_id": ["R1"], "person_id": [who]})
-    found = quality.labelled(labels, Details.of(extracts), People.of(extracts["members"].accepted))
+    details = Details.of(extracts)
+    if hashed:
+        details = replace(details, rows=details.rows.with_columns(match_keys=pl.lit("tokens")))
+    found = quality.labelled(labels, details, People.of(extracts["members"].accepted))
     return found["errors"].item().to_list()
 
 
@@ -245,6 +249,10 @@ def test_what_a_record_has_otherwise_is_told(
 
 def test_a_record_that_says_nothing_of_its_person_has_no_details(authority: Authority) -> None:
     assert errors(authority, {"postcode": "ZZ1 1AA"}) == ["no details"]
+
+
+def test_a_record_of_hashes_is_told_as_such_and_not_as_one_of_errors(authority: Authority) -> None:
+    assert errors(authority, {"surname": "Harrow"}, hashed=True) == ["match-keys"]
 
 
 def test_a_member_whose_row_is_in_quarantine_cannot_be_compared(authority: Authority) -> None:
