@@ -8,7 +8,7 @@ import click
 
 from pbr.cli.console import progress, say, workspace_argument
 from pbr.jobs.match_hash import hash_source, write_hashed
-from pbr.jobs.match_hash import new_key as make_key
+from pbr.jobs.shared_key import new_key as make_key
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
