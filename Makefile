@@ -13,10 +13,10 @@ environment := $(VENV)/.environment
 installed := $(VENV)/.installed
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types layers tests mutants lowest bench docs lock clean
+.PHONY: help demo test lint types layers tests mutants lowest bench bench-linkage docs lock clean
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(installed) ## set up, make a synthetic authority in demo/, and take it from extracts to a claim
 	rm -rf demo
@@ -50,6 +50,9 @@ lowest: $(installed) ## the tests again, on the lowest versions that pyproject.t
 
 bench: $(installed) ## where time and memory go, beside the floor of a bare query
 	$(bin)/python -m tests.bench
+
+bench-linkage: $(installed) ## how well and how fast records are linked, beside splink alone
+	$(bin)/python -m tests.bench.linkage
 
 docs: $(installed) ## write again the parts of the docs that come from the code
 	$(bin)/cog -r -I docs README.md docs/*.md

@@ -35,7 +35,7 @@ FIRST_DAY = date(2012, 9, 1)
 
 MEMBERS = 0.30
 """Share of the county's people who are members of a family on the programme."""
-RECORDS = {"attendance": 1.9, "exclusions": 0.2, "offending": 0.7, "employment": 1.4, "social_care": 0.8}
+RECORDS = {"attendance": 1.85, "exclusions": 0.2, "offending": 0.7, "employment": 1.45, "social_care": 0.8}
 """Records a person of the county, by table: 5 in all."""
 ASB = 0.36
 """Share of the offending table that is anti-social behaviour, and not the police's."""
@@ -44,6 +44,10 @@ LONE_PARENT = 0.55
 MARRIED = 0.45
 MULTIPLE_BIRTH = 0.016
 CHILD_OF_ANOTHER_FATHER = 0.15
+TWINS_NAMED_ALIKE = 0.05
+"""Twins of one sex whose names differ in one letter: Mia and Tia."""
+LISTED_TWICE = 0.005
+"""Members who stand in the list twice, under two ids, in two families: of parents who live apart, or regrouped."""
 NAMED_AFTER_FATHER = 0.03
 NAMED_AFTER_MOTHER = 0.01
 FATHERS_NAME, MOTHERS_NAME = 0.60, 0.28  # the rest are double-barrelled
@@ -58,7 +62,9 @@ MOVED = 0.33
 """Households that moved in the last three years: 12 % a year."""
 BORN_ON_NEW_YEARS_DAY = 0.05
 """Of adults of the lists of other names: the day that is written where only the year is known, everywhere."""
-HOUSEHOLDS_A_POSTCODE = 16
+MOVED_NEARBY = 0.34
+"""Of moves: those within one postcode district."""
+HOUSEHOLDS_A_POSTCODE, POSTCODES_A_SECTOR, SECTORS_A_DISTRICT = 16, 55, 5
 
 # ---------------------------------------------------------------------------------------------- rates: the records
 
@@ -78,6 +84,7 @@ class Supplier:
     sex: float
     postcode: float
     uprn: float
+    details_of_another: float
     number_wrong: float
     number_mistyped: float
     name_mistyped: float
@@ -110,7 +117,7 @@ SUPPLIERS = {
         spelt_otherwise=0.04, middle_name_added=0.06, initial_only=0.0, other_surname=0.35, half_surname=0.20,
         birth_swapped=0.002, birth_mistyped=0.004, birth_year_only=0.0005, birth_placeholder=0.0002, birth_wrong=0.0005,
         sex_wrong=0.003, address_stale=0.25, address_elsewhere=0.03, no_fixed_abode=0.001, postcode_mistyped=0.008,
-        upper_case=False, accents_lost=0.3, titled=0.0,
+        upper_case=False, accents_lost=0.3, titled=0.0, details_of_another=0.0,
     ),
     "police": Supplier(
         numbers={"pnc_id": 0.60}, forename=0.998, surname=1.0, birth=0.97, sex=0.99, postcode=0.88, uprn=0.0,
@@ -118,7 +125,7 @@ SUPPLIERS = {
         spelt_otherwise=0.10, middle_name_added=0.25, initial_only=0.004, other_surname=0.35, half_surname=0.30,
         birth_swapped=0.008, birth_mistyped=0.015, birth_year_only=0.003, birth_placeholder=0.002, birth_wrong=0.006,
         sex_wrong=0.003, address_stale=0.30, address_elsewhere=0.08, no_fixed_abode=0.05, postcode_mistyped=0.015,
-        upper_case=True, accents_lost=1.0, titled=0.0,
+        upper_case=True, accents_lost=1.0, titled=0.0, details_of_another=0.002,
     ),
     "asb": Supplier(
         numbers={}, forename=0.94, surname=0.99, birth=0.55, sex=0.70, postcode=0.75, uprn=0.35,
@@ -126,7 +133,7 @@ SUPPLIERS = {
         spelt_otherwise=0.20, middle_name_added=0.01, initial_only=0.05, other_surname=0.35, half_surname=0.40,
         birth_swapped=0.010, birth_mistyped=0.020, birth_year_only=0.010, birth_placeholder=0.010, birth_wrong=0.010,
         sex_wrong=0.003, address_stale=0.20, address_elsewhere=0.08, no_fixed_abode=0.02, postcode_mistyped=0.030,
-        upper_case=False, accents_lost=0.8, titled=0.08,
+        upper_case=False, accents_lost=0.8, titled=0.08, details_of_another=0.002,
     ),
     "benefits": Supplier(
         numbers={"nino": 0.98}, forename=0.995, surname=1.0, birth=0.998, sex=0.98, postcode=0.95, uprn=0.0,
@@ -134,7 +141,7 @@ SUPPLIERS = {
         spelt_otherwise=0.03, middle_name_added=0.15, initial_only=0.010, other_surname=0.40, half_surname=0.20,
         birth_swapped=0.001, birth_mistyped=0.002, birth_year_only=0.0005, birth_placeholder=0.0005, birth_wrong=0.0005,
         sex_wrong=0.003, address_stale=0.35, address_elsewhere=0.04, no_fixed_abode=0.010, postcode_mistyped=0.004,
-        upper_case=True, accents_lost=1.0, titled=0.03,
+        upper_case=True, accents_lost=1.0, titled=0.03, details_of_another=0.0,
     ),
     "care": Supplier(
         numbers={"upn": 0.60, "nhs_number": 0.40}, forename=0.999, surname=1.0, birth=0.985, sex=0.99, postcode=0.93,
@@ -142,7 +149,7 @@ SUPPLIERS = {
         spelt_otherwise=0.08, middle_name_added=0.05, initial_only=0.001, other_surname=0.35, half_surname=0.25,
         birth_swapped=0.003, birth_mistyped=0.006, birth_year_only=0.002, birth_placeholder=0.001, birth_wrong=0.002,
         sex_wrong=0.003, address_stale=0.20, address_elsewhere=0.05, no_fixed_abode=0.003, postcode_mistyped=0.010,
-        upper_case=False, accents_lost=0.5, titled=0.0,
+        upper_case=False, accents_lost=0.5, titled=0.0, details_of_another=0.0,
     ),
     "authority": Supplier(
         numbers={"upn": 0.80, "nino": 0.60, "nhs_number": 0.40, "pnc_id": 0.30}, forename=1.0, surname=1.0, birth=1.0,
@@ -151,6 +158,7 @@ SUPPLIERS = {
         other_surname=0.10, half_surname=0.15, birth_swapped=0.001, birth_mistyped=0.003, birth_year_only=0.0,
         birth_placeholder=0.0, birth_wrong=0.0005, sex_wrong=0.003, address_stale=0.05, address_elsewhere=0.01,
         no_fixed_abode=0.002, postcode_mistyped=0.005, upper_case=False, accents_lost=0.2, titled=0.0,
+        details_of_another=0.0,
     ),
 }  # fmt: skip
 """The five sources, and the authority's own list of members, which is written by hands as well."""
@@ -165,7 +173,8 @@ TWO_MISTAKES = 0.08
 """Mistyped names in which two letters are wrong."""
 
 ERRORS = (
-    "number_wrong", "number_mistyped", "known_by_middle_name", "short_form", "spelt_otherwise", "middle_name_added",
+    "details_of_another", "number_wrong", "number_mistyped",
+    "known_by_middle_name", "short_form", "spelt_otherwise", "middle_name_added",
     "initial_only", "other_surname", "half_surname", "forename_mistyped", "surname_mistyped", "name_swapped",
     "birth_swapped", "birth_mistyped", "birth_year_only", "birth_placeholder", "birth_wrong", "sex_wrong",
     "address_stale", "address_elsewhere", "no_fixed_abode", "postcode_mistyped",
@@ -173,24 +182,32 @@ ERRORS = (
 """What may be wrong with an entry, in the order in which it is named."""
 
 NUMBERS = ("upn", "nino", "nhs_number", "pnc_id")
+ANOTHERS = (*NUMBERS, "forename", "surname", "sex", "born")
+"""What may be written down of another person in the house."""
 IDENTITY = (*NUMBERS, "forename", "surname", "date_of_birth", "sex", "postcode", "uprn")
 
 
 @dataclass(frozen=True)
 class County:
-    """`people`: `person` (a number), `household`, `family_id` and `person_id` (members only), `birth` (twins share it),
-    and what is true of them. `families`, `members`, `tables`: as CSV files would hold them, all text.
-    `truth`: `table`, `record_id`, `person`, `person_id` (null where the record is about no member), `supplier`,
-    `errors` (`a+b`; empty where nothing is wrong) and `lacks` (what of number, name, birth, address is not given)."""
+    """A county, and the truth about it.
+
+    `people`: `person` (a number), `household`, `family_id` and `person_id` (members only), `birth` (twins share it),
+    and what is true of them. `listed`: `person_id`, whose `person` it is (some have two ids), and what is wrong with
+    the list's entry and not given in it (`listed_errors`, `listed_lacks`). `families`, `members`, `tables`: as CSV
+    files hold them, all text. `truth`: `table`, `record_id`, `person`, `person_id` (null where the record is about no
+    member), `supplier`, `errors` (`a+b`; empty where nothing is wrong) and `lacks` (what of number, forename, surname,
+    birth and address is not given).
+    """
 
     people: pl.DataFrame
+    listed: pl.DataFrame
     families: pl.DataFrame
     members: pl.DataFrame
     tables: dict[str, pl.DataFrame]
     truth: pl.DataFrame
 
     def write(self, folder: Path) -> None:
-        """A workspace, and `truth.parquet` and `people.parquet` beside it."""
+        """A workspace, and `truth.parquet`, `people.parquet` and `listed.parquet` beside it."""
         sources = folder / "sources"
         sources.mkdir(parents=True, exist_ok=True)
         written = {"families": self.families, "members": self.members, **self.tables}
@@ -198,6 +215,7 @@ class County:
             frame.write_csv(sources / f"{table}.csv")
         self.truth.write_parquet(folder / "truth.parquet")
         self.people.write_parquet(folder / "people.parquet")
+        self.listed.write_parquet(folder / "listed.parquet")
         head = '[authority]\ncode = "E09999999"\nname = "Exampleshire (synthetic)"\n\n[rules]\npack = "phase-1"\n'
         declared = (f'\n[sources.{table}]\npath = "sources/{table}.csv"\n' for table in written)
         (folder / "pbr.toml").write_text(head + "".join(declared), encoding="utf-8")
@@ -216,13 +234,26 @@ def county(people: int = 100_000, seed: str = "1") -> County:
         frame = _recorded(table, entries, round(RECORDS[table] * people), Random(f"{seed}:{table}"))
         truths.append(frame.select(pl.lit(table).alias("table"), *_TRUTH))
         tables[table] = frame.drop(*_TRUTH[1:], *_UNWRITTEN)
-    members = everybody.filter(pl.col("person_id").is_not_null())
+    members = _members(everybody, Random(f"{seed}:members"))
+    listed = entries_of(members, "authority", seed)
     return County(
         everybody.select(*_KNOWN),
+        listed.select("person_id", "person", listed_errors="errors", listed_lacks="lacks"),
         members.select("family_id", engaged_on=pl.lit("2013-09-01")).unique().sort("family_id"),
-        _listed(entries_of(members, "authority", seed), seed),
+        _listed(listed, seed),
         tables,
         pl.concat(truths),
+    )
+
+
+def _members(everybody: pl.DataFrame, chance: Random) -> pl.DataFrame:
+    """The members, and some of them again under another id in another family."""
+    members = everybody.filter(pl.col("person_id").is_not_null())
+    again = members.filter(_hits(chance, members, LISTED_TWICE))
+    families = members["family_id"].unique(maintain_order=True).to_list()
+    elsewhere = pl.Series("family_id", [chance.choice(families) for _ in range(again.height)], dtype=pl.String)
+    return pl.concat(
+        [members, again.with_columns(elsewhere, person_id="Q" + pl.col("person_id").str.slice(1))], how="vertical"
     )
 
 
@@ -271,7 +302,7 @@ class _Settling:
                 self.household_with_children(family=False)
             else:
                 self.household_of_grown_ups()
-        others = [pl.col(name).shift(1).over("household").alias(f"{name}_of_another") for name in NUMBERS]
+        others = [pl.col(name).shift(1).over("household").alias(f"{name}_of_another") for name in ANOTHERS]
         frame = pl.DataFrame(self.rows[: self.people], infer_schema_length=None).with_row_index("person")
         return frame.with_columns(others)
 
@@ -282,23 +313,28 @@ class _Settling:
         """A day that many years before."""
         return day - timedelta(days=int(365.25 * (least + self.random.random() * (most - least))))
 
-    def postcode(self) -> str:
-        at = int(self.random.random() * self.postcodes) * 7919 % 392_000
-        district, rest = divmod(at, 4000)
-        sector, letters = divmod(rest, 400)
+    def postcode(self, near: str | None = None) -> str:
+        """A postcode of the county; sometimes one of the district that another lies in."""
+        first, last = 0, self.postcodes
+        if near is not None and self.hit(MOVED_NEARBY):
+            first = (int(near[2:-4]) - 1) * POSTCODES_A_SECTOR * SECTORS_A_DISTRICT
+            last = min(last, first + POSTCODES_A_SECTOR * SECTORS_A_DISTRICT)
+        at = first + int(self.random.random() * (last - first))
+        sector, unit = divmod(at, POSTCODES_A_SECTOR)
         inward = "ABDEFGHJLNPQRSTUWXYZ"
-        return f"ZZ{district + 1} {sector}{inward[letters // 20]}{inward[letters % 20]}"
+        letters = inward[unit * 7 // 20 % 20] + inward[unit * 7 % 20]
+        return f"ZZ{sector // SECTORS_A_DISTRICT + 1} {sector % SECTORS_A_DISTRICT}{letters}"
 
     def home(self) -> dict[str, str | int | None]:
         self.households += 1
-        moved = self.hit(MOVED)
+        moved, postcode = self.hit(MOVED), self.postcode()
         return {
             "household": self.households,
-            "postcode": self.postcode(),
+            "postcode": postcode,
             "uprn": str(100_000_000 + self.households),
-            "former_postcode": self.postcode() if moved else None,
+            "former_postcode": self.postcode(near=postcode) if moved else None,
             "former_uprn": str(200_000_000 + self.households) if moved else None,
-            "elsewhere_postcode": self.postcode(),
+            "elsewhere_postcode": self.postcode(near=postcode),
         }
 
     def surname(self, other: bool) -> str:
@@ -359,8 +395,8 @@ class _Settling:
         hers, his = self.surname(other), self.surname(other)
         taken: set[str] = set()
         born = self._children_born()
-        mother_born = self.days_before(min(born), 17, 38)
-        father_born = self.days_before(mother_born, -4, 8)
+        mother_born = self._grown_up_born(self.days_before(min(born), 17, 38), other)
+        father_born = self._grown_up_born(self.days_before(mother_born, -4, 8), other)
         father, mother = self.forename("M", other, taken), self.forename("F", other, taken)
         earlier = his if married else self.surname(other) if self.hit(CHANGED_NAME["unmarried"]) else None
         if married:
@@ -381,12 +417,16 @@ class _Settling:
         for at, day in enumerate(born):
             surname = elder if at == len(born) - 1 else theirs
             self.births += 1
+            first: tuple[str, str] | None = None
             for _ in range(2 if self.hit(MULTIPLE_BIRTH) else 1):
                 sex = "M" if self.hit(0.512) else "F"
-                if self.hit(NAMED_AFTER_FATHER if sex == "M" else NAMED_AFTER_MOTHER):
+                if first is not None and first[0] == sex and self.hit(TWINS_NAMED_ALIKE):
+                    forename = self._alike(first[1])
+                elif self.hit(NAMED_AFTER_FATHER if sex == "M" else NAMED_AFTER_MOTHER):
                     forename = father if sex == "M" else mother
                 else:
                     forename = self.forename(sex, other, taken)
+                first = (sex, forename)
                 changed = (hers if surname == his else his) if self.hit(CHANGED_NAME["child"]) else None
                 at_home = (TODAY - day).days < 365.25 * 18.5
                 self.person(
@@ -402,6 +442,11 @@ class _Settling:
                 self.days_before(TODAY, *years), other=other,
             )  # fmt: skip
 
+    def _alike(self, forename: str) -> str:
+        """Another name, one letter apart."""
+        other = self.random.choice([letter for letter in "BDJKLMNRT" if letter != forename[0]])
+        return other + forename[1:]
+
     def _children_born(self) -> list[date]:
         """Days of birth, youngest first, of children who may be grown up by now."""
         count = self.random.choices((1, 2, 3, 4, 5), (18, 32, 27, 15, 8))[0]
@@ -410,14 +455,15 @@ class _Settling:
             born.append(self.days_before(born[-1], 1.1, 5))
         return born
 
+    def _grown_up_born(self, born: date, other: bool) -> date:
+        return born.replace(month=1, day=1) if other and self.hit(BORN_ON_NEW_YEARS_DAY) else born
+
     def household_of_grown_ups(self) -> None:
         other, home = self.hit(OTHER_NAMES), self.home()
         surname, taken = self.surname(other), set[str]()
         first = "M" if self.hit(0.5) else "F"
         for sex in (first, "F" if first == "M" else "M")[: 2 if self.hit(0.5) else 1]:
-            born = self.days_before(TODAY, 18, 65)
-            if other and self.hit(BORN_ON_NEW_YEARS_DAY):
-                born = born.replace(month=1, day=1)
+            born = self._grown_up_born(self.days_before(TODAY, 18, 65), other)
             own = surname if self.hit(0.6) else self.surname(other)
             changed = self.surname(other) if sex == "F" and self.hit(CHANGED_NAME["unmarried"]) else None
             self.person(home, sex, self.forename(sex, other, taken), own, born, other=other, other_surname=changed)
@@ -539,6 +585,7 @@ def entries_of(entries: pl.DataFrame, supplier: str, seed: str) -> pl.DataFrame:
     rates = SUPPLIERS[supplier]
     writing = _Writing(entries, Random(f"{seed}:{supplier}"))
     _write_numbers(writing, rates)
+    _write_another(writing, rates)
     _write_names(writing, rates)
     _write_birth(writing, rates)
     _write_address(writing, rates)
@@ -588,6 +635,16 @@ def _figure(text: pl.Expr, place: pl.Expr) -> pl.Expr:
     figure = text.str.slice(place, 1).cast(pl.Int64, strict=False)
     other = ((figure + 1 + (pl.col("by") * 9).cast(pl.Int64)) % 10).cast(pl.String)
     return pl.when(figure.is_null()).then(text).otherwise(text.str.slice(0, place) + other + text.str.slice(place + 1))
+
+
+def _write_another(writing: _Writing, rates: Supplier) -> None:
+    """The name, birth and sex of somebody else in the house, given as their own; what is on file, a number, stays."""
+    of_another = {column: pl.col(f"{column}_of_another") for column in ("forename", "surname", "sex", "born")}
+    can = of_another["forename"].is_not_null()
+    writing.happens("details_of_another", rates.details_of_another, can, **of_another)
+    writing.frame = writing.frame.with_columns(
+        pl.when("hit").then(None).otherwise(column).alias(column) for column in ("middle", "other_surname")
+    ).with_columns(date_of_birth="born")
 
 
 def _write_names(writing: _Writing, rates: Supplier) -> None:

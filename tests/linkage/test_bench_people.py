@@ -82,6 +82,7 @@ def test_every_record_has_one_truth_and_every_member_in_it_is_on_the_list(made: 
     assert made.truth.height == made.truth.select("table", "record_id").n_unique() == 5 * PEOPLE
     known = made.truth.filter(pl.col("person_id").is_not_null())
     assert known["person_id"].is_in(made.members["person_id"].implode()).all()
+    assert made.members["person_id"].is_in(made.listed["person_id"].implode()).all()
     of_people = made.people.filter(pl.col("person_id").is_not_null()).select("person", "person_id")
     assert known.join(of_people, on=["person", "person_id"], how="anti").is_empty()
 
@@ -90,10 +91,10 @@ def test_what_is_not_called_an_error_is_true(records: pl.DataFrame) -> None:
     def without(*errors: str) -> pl.DataFrame:
         return records.filter(~pl.any_horizontal(pl.col("errors").str.contains(error) for error in errors))
 
-    named = without("name", "initial", "short", "spelt", "mistyped")
+    named = without("details", "name", "initial", "short", "spelt", "mistyped")
     assert named.filter(plain("surname") != plain("true_surname")).is_empty()
     assert named.filter(plain("forename") != plain("true_forename")).is_empty()
-    born = without("birth").filter(pl.col("date_of_birth") != pl.col("true_born").cast(pl.String))
+    born = without("details", "birth").filter(pl.col("date_of_birth") != pl.col("true_born").cast(pl.String))
     assert born.is_empty()
     housed = without("address", "abode", "postcode")
     assert housed.filter(pl.col("postcode") != pl.col("true_postcode")).is_empty()
@@ -101,7 +102,7 @@ def test_what_is_not_called_an_error_is_true(records: pl.DataFrame) -> None:
     numbered = without("number")
     for number in NUMBERS:
         assert numbered.filter(pl.col(number) != pl.col(f"true_{number}")).is_empty()
-    assert without("sex_wrong").filter(pl.col("sex") != pl.col("true_sex")).is_empty()
+    assert without("details", "sex_wrong").filter(pl.col("sex") != pl.col("true_sex")).is_empty()
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ def test_what_is_called_an_error_is_wrong(records: pl.DataFrame, error: str, wro
     # Two errors may undo each other; alone, or beside errors of other fields, none does.
     field = error.split("_")[0]
     alone = records.filter(pl.col("errors").str.split("+").list.contains(error)).filter(
-        ~pl.col("errors").str.contains(f"name_swapped|{field}.*{field}|mistyped.*mistyped")
+        ~pl.col("errors").str.contains(f"details|name_swapped|{field}.*{field}|mistyped.*mistyped")
     )
     assert alone.height > 5
     assert alone.filter(~wrong).is_empty()
@@ -214,6 +215,21 @@ def test_every_kind_of_error_happens(made: County) -> None:
     assert set(happened) - {""} == set(ERRORS)
 
 
+def test_some_members_are_listed_twice_in_two_families(made: County) -> None:
+    ids = made.listed.group_by("person").agg(pl.col("person_id").n_unique())
+    assert ids["person_id"].max() == 2
+    assert 0 < ids.filter(pl.col("person_id") == 2).height < 0.01 * made.listed.height
+
+
+def test_who_gives_the_details_of_another_gives_those_of_somebody_in_the_house(everybody: pl.DataFrame) -> None:
+    true = everybody.select("person", "household", "upn")
+    given = entries_of(everybody, "police", "lent").join(true, on="person", suffix="_true")
+    lent = given.filter(pl.col("errors") == "details_of_another", pl.col("date_of_birth").is_not_null())
+    assert lent.height > 10
+    at_home = everybody.select("household", date_of_birth=pl.col("born").cast(pl.String))
+    assert lent.join(at_home, on=["household", "date_of_birth"], how="anti").is_empty()
+
+
 def test_common_names_are_common_and_most_names_are_rare() -> None:
     people = settled(30_000, "names")
     shares = people["surname"].value_counts(normalize=True, sort=True)["proportion"]
@@ -244,7 +260,7 @@ def test_some_sons_have_their_fathers_name_and_live_with_him() -> None:
     namesakes = people.group_by("household", "forename", "surname").agg(pl.len(), pl.col("born").n_unique())
     alike = namesakes.filter(pl.col("len") > 1)
     assert 20 < alike.height < 400
-    assert (alike["born"] > 1).all()
+    assert (alike["born"] > 1).mean() > 0.98
 
 
 def test_numbers_are_well_formed_and_postcodes_lie_nowhere(everybody: pl.DataFrame) -> None:
