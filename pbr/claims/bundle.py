@@ -29,6 +29,7 @@ from pbr.rulebook.book import Rulebook
 
 METADATA = "claim.csv-metadata.json"
 RUN = "run.json"
+MODEL = "linkage-model.json"
 PAGES = ("summary.html", "certificate.html", "rulebook.html")
 RULE_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 
@@ -41,7 +42,8 @@ class BundleContents:
     `measures.facts.LONG`; `links`: `linkage.passes.LINKS`, for the records behind the facts; `attrition`, `held`,
     `quarantine`: see the contract. `rules`: the pack's files as applied, by path; `book`: the same in words.
     `titles`: what routes, flags and reasons are called for people, by id; an id without one is shown in words.
-    `certificate`: the authority's own template, where it has one.
+    `certificate`: the authority's own template, where it has one. `model`: the text of the model that weighed links,
+    where one did.
     """
 
     run: Run
@@ -57,6 +59,7 @@ class BundleContents:
     book: Rulebook
     titles: Mapping[str, str]
     certificate: str | None = None
+    model: str | None = None
 
     @cached_property
     def tables(self) -> dict[str, bytes]:
@@ -107,6 +110,7 @@ class BundleContents:
             "summary.html": summary(self.batch, self.titles, as_read),
             "certificate.html": certificate(self.batch, self.titles, as_read, self.certificate),
             "rulebook.html": rulebook(self.book),
+            **({} if self.model is None else {MODEL: self.model.encode()}),
             **{f"rules/{path}": content for path, content in self.rules.items()},
         }
         return {f"data/{file}": content for file, content in files.items()}
@@ -126,7 +130,8 @@ def batch_id(run: Run, tables: Mapping[str, bytes], decision_ids: Iterable[str])
     """The first 12 hexadecimal digits of the SHA-256 over all that determines a batch.
 
     These are the claim, held and attrition files, the ids of all decisions, the rules, the dates, the window, the
-    authority and the inputs' digests; not the versions of pbr and its engines, which must not matter.
+    authority, the inputs' digests and how they were linked; not the versions of pbr and its engines, which must not
+    matter.
     """
     return canonical_digest(
         {
@@ -140,6 +145,7 @@ def batch_id(run: Run, tables: Mapping[str, bytes], decision_ids: Iterable[str])
             "claim_date": run.claim_date,
             "pack": run.pack_digest,
             "inputs": sorted([each.source, each.sha256] for each in run.inputs),
+            "linkage": run.linkage.model_dump(mode="json"),
             "after": sorted(run.after_withdrawal_of),
         }
     )[:12]

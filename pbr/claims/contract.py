@@ -196,6 +196,19 @@ class Input(Record):
     covers: Period | None = Field(description="The days for which the source is complete; null where it covers none.")
 
 
+class Linkage(Record):
+    """How records were linked to members."""
+
+    passes: tuple[Text, ...] = Field(description="The passes that were asked, in order.")
+    gives: dict[str, Text] = Field(description="What a pass gave where that is not its own.")
+    most_pairs: Count = Field(description="A key that would make more pairs was refused.")
+    confirmed_from: int | None = Field(description="Match weight, in bits, that confirmed; null without a model.")
+    possible_from: int | None = Field(description="Match weight, in bits, that waited for review.")
+    model: Digest | None = Field(description="SHA-256 of the model that weighed: linkage-model.json of the bundle.")
+    decisions: Count = Field(description="Reviewers' decisions that stood.")
+    decisions_digest: Digest = Field(description="SHA-256 over them.")
+
+
 class Run(Record):
     """What a batch was made from and by. Nothing in it tells of the machine or of the hour."""
 
@@ -221,6 +234,7 @@ class Run(Record):
         default=(), description="Batches of the same run that were withdrawn before."
     )
     inputs: tuple[Input, ...]
+    linkage: Linkage
     versions: dict[str, str] = Field(description="Of pbr, and of each engine that decided.")
     command: Text = Field(description="The command that makes the batch again, for a workspace in the current folder.")
 

@@ -17,9 +17,10 @@ import polars as pl
 from pydantic import ValidationError
 
 from pbr.claims import bag
-from pbr.claims.bundle import METADATA, PAGES, RULE_FILE, RUN, batch_id
+from pbr.claims.bundle import METADATA, MODEL, PAGES, RULE_FILE, RUN, batch_id
 from pbr.claims.contract import TABLES, BatchRun, read, readable_json, written
-from pbr.errors import Fault
+from pbr.errors import Fault, Faults
+from pbr.linkage.probabilistic import Model
 
 REQUIRED = tuple(f"data/{name}" for name in sorted([*TABLES, METADATA, RUN, *PAGES]))
 ENTRY = re.compile(r"([0-9a-f]{64})  (.+)")
@@ -117,7 +118,7 @@ def _inside(name: str, manifest: str) -> bool:
 
 def _belongs(name: str) -> bool:
     file = name.removeprefix("data/")
-    return name in REQUIRED or (file.startswith("rules/") and RULE_FILE.fullmatch(file) is not None)
+    return name in REQUIRED or file == MODEL or (file.startswith("rules/") and RULE_FILE.fullmatch(file) is not None)
 
 
 # --------------------------------------------------------------------------------------------------- form and meaning
@@ -159,6 +160,7 @@ def _against_itself(path: Path, files: Mapping[str, bag.Content]) -> Iterator[Fa
         yield Fault(
             "E558", _shown(name), f"is the bundle {run.bundle_name} under another name", "Give it its own name."
         )
+    yield from _model(run, path / "data" / MODEL)
     contents = {file: (path / "data" / file).read_bytes() for file in TABLES}
     tables: dict[str, pl.DataFrame] = {}
     for file, content in contents.items():
@@ -174,6 +176,25 @@ def _against_itself(path: Path, files: Mapping[str, bag.Content]) -> Iterator[Fa
     made = batch_id(run, contents, tables["decisions.parquet"]["decision_id"])
     if made != run.batch_id:
         yield Fault("E562", f"data/{RUN}", f"says batch {run.batch_id}, but the content makes {made}", UNTOUCHED)
+
+
+def _model(run: BatchRun, path: Path) -> Iterator[Fault]:
+    """The model that weighed links is carried where run.json names one, and is that one."""
+    place = f"data/{MODEL}"
+    if run.linkage.model is None:
+        if path.exists():
+            yield Fault("E552", place, "is there, though run.json says that no model weighed links", UNTOUCHED)
+        return
+    if not path.exists():
+        yield Fault("E551", place, "is missing, though run.json names the model that weighed links", UNTOUCHED)
+        return
+    try:
+        found = Model.load(path, place).digest
+    except Faults as unreadable:
+        yield from unreadable.faults
+        return
+    if found != run.linkage.model:
+        yield Fault("E566", place, f"is the model {found}, and run.json names {run.linkage.model}", UNTOUCHED)
 
 
 def _table(file: str, content: bytes) -> pl.DataFrame | Fault:

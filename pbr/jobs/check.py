@@ -15,6 +15,7 @@ import polars as pl
 from pbr.errors import Fault, Faults
 from pbr.jobs.decide import require_not_read_from
 from pbr.jobs.frameworks import named_pack
+from pbr.jobs.linking import method_of
 from pbr.linkage import Evidence, attach
 from pbr.measures.practice import unplaced
 from pbr.rulebook.load import IN_FORCE, LoadedPack
@@ -99,7 +100,7 @@ def check(workspace: Workspace | Path | str, say: Say = lambda step: None) -> Ch
     if faults:
         raise Faults(faults)
     say("linking")
-    evidence = attach(extracts)
+    evidence = attach(extracts, method_of(workspace))
     found_linking = evidence.quarantine.select(pl.col(name).cast(kind) for name, kind in QUARANTINE.items())
     quarantine = pl.concat([*(extract.quarantine for extract in extracts.values()), found_linking])
     linked = evidence.standing_links.select(source="table", record_id="record_id").unique()

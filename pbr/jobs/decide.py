@@ -20,7 +20,8 @@ from pbr.engines.agree import require_agreement
 from pbr.engines.findings import FINDINGS, ORDER, decision_ids
 from pbr.errors import Fault, Faults
 from pbr.jobs.frameworks import Framework, frameworks
-from pbr.linkage import Evidence, attach
+from pbr.jobs.linking import method_of
+from pbr.linkage import Evidence, Method, attach
 from pbr.measures.calendar import Calendar, Term
 from pbr.measures.cohorts import Cohort, measure_cohorts
 from pbr.measures.facts import Facts
@@ -42,6 +43,7 @@ class Gathered:
 
     workspace: Workspace
     extracts: Mapping[str, Extract]
+    method: Method
     evidence: Evidence
 
     @property
@@ -168,9 +170,10 @@ def decide(
 def gather(workspace: Workspace | Path | str, say: Say = lambda step: None) -> Gathered:
     """Read a workspace's extracts and link them."""
     workspace = Workspace.of(workspace)
+    method = method_of(workspace)
     extracts = sources.read(workspace, say)
     say("link records to members")
-    return Gathered(workspace, extracts, attach(extracts))
+    return Gathered(workspace, extracts, method, attach(extracts, method))
 
 
 def measure_by(

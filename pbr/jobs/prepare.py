@@ -7,8 +7,6 @@ that was killed is simply repeated.
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -29,6 +27,8 @@ from pbr.errors import Fault, Faults
 from pbr.jobs.decide import Measurement, Say, decide_by, gather, measure_by, run_engines, second_engine
 from pbr.jobs.frameworks import Framework, frameworks, the_one
 from pbr.jobs.inputs import input_files
+from pbr.jobs.key import workspace_key
+from pbr.jobs.linking import recorded
 from pbr.ledger import Entry, Ledger
 from pbr.linkage import squeezed
 from pbr.linkage.passes import LINKS
@@ -36,7 +36,6 @@ from pbr.measures.cohorts import Cohort, to_table
 from pbr.measures.subjects import is_member_on
 from pbr.rulebook.book import Rulebook, rulebook
 from pbr.rulebook.load import LoadedPack
-from pbr.sources import Extract
 from pbr.workspace import Workspace
 
 CERTIFICATE = "certificate.html"
@@ -133,6 +132,7 @@ def prepare(
         warnings=warnings(measurement),
         after_withdrawal_of=withdrawn,
         inputs=files,
+        linkage=recorded(gathered.method),
         versions=versions(second),
         command=f"pbr claim prepare . --as-of {as_of} --window {window} --claim-date {claim_date}"
         + (f" --pack {pack.pack.id}" if given else ""),
@@ -151,6 +151,7 @@ def prepare(
         book=rulebook_of(pack, as_of),
         titles=titles(pack),
         certificate=own_certificate(workspace),
+        model=gathered.method.model.text if gathered.method.model else None,
     )
     bundle = write_bundle(workspace.batches_path, contents)
     if before is not None:
@@ -263,6 +264,7 @@ def _run_key(
             "sources": {name: source.model_dump(mode="json") for name, source in workspace.sources.items()},
             "terms": [term.model_dump(mode="json") for term in workspace.calendar_terms],
             "claims": workspace.claims.model_dump(mode="json"),
+            "linkage": recorded(measurement.gathered.method).model_dump(mode="json"),
         }
     )
 
@@ -286,50 +288,12 @@ def _withdrawn_before(ledger: Ledger, run_key: str) -> tuple[str, ...]:
     return tuple(batches.filter((pl.col("run_key") == run_key) & (pl.col("state") == "withdrawn"))["batch_id"])
 
 
-# ---------------------------------------------------------------------------------------------------------- the key
-
-
-def workspace_key(workspace: Workspace, members: Extract) -> tuple[bytes, bool]:
-    """The secret under which families get their pseudonyms, and whether it was made now. Raises Faults (E503, E509).
-
-    It stands in the workspace, in `pbr.key`: 64 hexadecimal digits. Where there is none it is made from the members'
-    extract, which no outsider has, and kept: so copies of a workspace make the same pseudonyms, and new extracts do not
-    change them.
-    """
-    path = workspace.key_path
-    try:
-        if path.exists():
-            text = path.read_text("utf-8", errors="replace").strip()
-            if len(text) != 64 or set(text) - set("0123456789abcdef"):
-                step = "Restore it: the pseudonyms of earlier claims were made with it."
-                raise Faults(Fault("E503", path.name, "is not a key of 64 hexadecimal digits", step))
-            return bytes.fromhex(text), False
-        secret = _secret(members)
-        partial = path.with_suffix(".partial")
-        partial.touch(mode=0o600)
-        partial.write_text(secret.hex() + "\n", "utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        step = "See to the disk and to your rights on it, and run the command again."
-        raise Faults(Fault("E509", path.name, f"cannot be read or written: {error.strerror}", step)) from error
-    return secret, True
-
-
-def _secret(members: Extract) -> bytes:
-    columns = [name for name in members.accepted.columns if name not in ("file", "row")]
-    rows = members.accepted.select(pl.concat_str(pl.col(columns).cast(pl.String).fill_null(""), separator="\x1f"))
-    secret = hashlib.sha256(b"pbr workspace key\n")
-    for row in rows.to_series().sort():
-        secret.update(row.encode() + b"\n")
-    return secret.digest()
+# -------------------------------------------------------------------------------------------------------- the bundle
 
 
 def _with_refs(held: pl.DataFrame, key: bytes) -> pl.DataFrame:
     refs = [family_ref(family_id, key) for family_id in held["family_id"]]
     return held.with_columns(family_ref=pl.Series(refs, dtype=pl.String))
-
-
-# ------------------------------------------------------------------------------------------------------ the bundle
 
 
 def own_certificate(workspace: Workspace) -> str | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from pbr.claims.bundle import METADATA, RUN
-from pbr.claims.contract import TABLES, BatchRun, claim_metadata, read, readable_json
+from pbr.claims.contract import TABLES, BatchRun, Linkage, claim_metadata, read, readable_json
 from pbr.claims.pages import rulebook, summary
 from pbr.claims.select import Circumstances, Selection, claim_line_id, select
 from pbr.claims.verify import verify
@@ -23,6 +23,7 @@ from pbr.engines.findings import FINDINGS
 from pbr.errors import Disagreement, Faults
 from pbr.jobs.decide import Say, measure_workspace, run_engines
 from pbr.jobs.inputs import input_files
+from pbr.jobs.linking import recorded
 from pbr.jobs.prepare import derived_again, links_behind, quarantine_of, rulebook_of, titles
 from pbr.measures.cohorts import Cohort, read_cohorts, to_table
 from pbr.rulebook.load import LoadedPack, load_pack
@@ -99,6 +100,7 @@ def replay(bundle: Path, from_sources: Workspace | Path | str | None = None, say
         cohorts = measured.cohorts
         changed = tuple(_changed_inputs(opened.run, measured.workspace, measured.extracts))
         found += [f"input {place}" for place in changed]
+        found += _linkage_differences(opened.run, recorded(measured.gathered.method))
         found += _fact_differences(opened.tables["facts.parquet"], to_table(cohorts))
         for file, made in (("links.parquet", links_behind(measured)), ("quarantine.csv", quarantine_of(measured))):
             found += _rows_apart(file, opened.tables[file], made)
@@ -170,6 +172,14 @@ def _changed_inputs(run: BatchRun, workspace: Workspace, extracts: Mapping[str, 
             yield f"{path} ({source}): was not there then"
         elif then[place] != now[place]:
             yield f"{path} ({source}): has changed since"
+
+
+def _linkage_differences(run: BatchRun, now: Linkage) -> Iterator[str]:
+    """What of the way in which records were linked is other now."""
+    then = run.linkage
+    for name in type(then).model_fields:
+        if getattr(then, name) != getattr(now, name):
+            yield f"linkage, {name}: {getattr(then, name)} then, {getattr(now, name)} now"
 
 
 def _fact_differences(then: pl.DataFrame, now: pl.DataFrame) -> Iterator[str]:

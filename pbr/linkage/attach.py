@@ -7,15 +7,17 @@ Records that break them are quarantined like any other and put their person in d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
 
 from pbr.linkage.details import Details
 from pbr.linkage.evidence import RECORD_TABLES, Coverage, Evidence, no_records
+from pbr.linkage.hashed import Hashes, linked_by_hashes, require_usable
 from pbr.linkage.passes import LINKS, OF_DETAILS, Score, link, with_evidence
 from pbr.linkage.people import People
+from pbr.linkage.probabilistic import Model, score
 from pbr.linkage.review import DECISIONS, decided, details_keys
 from pbr.sources import IDENTITY, Extract
 from pbr.workspace import LinkageSettings
@@ -37,19 +39,25 @@ QUARANTINE = ("source", "file", "row", "column", "raw", "code", "reason", "recor
 
 @dataclass(frozen=True)
 class Method:
-    """How records are linked: the workspace's settings; for the probabilistic pass, what weighs (`score`, given the
-    details and the people); and reviewers' standing decisions (`review.DECISIONS`) with the workspace's `key`.
+    """How records are linked: the workspace's settings; the model of the probabilistic pass, where it is asked; and
+    reviewers' standing decisions (`review.DECISIONS`) with the workspace's `key`; for tables that give match-keys, the
+    key that their supplier hashed with.
     """
 
     settings: LinkageSettings = field(default_factory=LinkageSettings)
-    score: Callable[[Details, People], Score] | None = None
+    model: Model | None = None
     decisions: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DECISIONS))
     key: bytes = b""
+    match_keys: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def attach(extracts: Mapping[str, Extract], how: Method | None = None) -> Evidence:
-    """Link the extracts' records to the members they are about. Raises Faults (E311) where a key pairs too many."""
+    """Link the extracts' records to the members they are about.
+
+    Raises Faults: E311 a key that pairs too many, E360 to E368 match-keys that cannot be compared.
+    """
     how = how or Method()
+    require_usable(extracts, how.match_keys)
     accepted_members = extracts["members"].accepted
     details, people = Details.of(extracts), People.of(accepted_members)
     of_details = _linked(details, people, how)
@@ -95,11 +103,23 @@ def attach(extracts: Mapping[str, Extract], how: Method | None = None) -> Eviden
 
 def _linked(details: Details, people: People, how: Method) -> pl.DataFrame:
     """The links of details, by the passes and then by the reviewers, with their evidence."""
-    score = None if how.score is None else how.score(details, people)
-    found = link(details, people, how.settings, score)
+    found = link(details, people, how.settings, _score(details, people, how))
+    hashes = Hashes(details, people, how.match_keys.values()) if how.match_keys else None
+    if hashes:
+        found = linked_by_hashes(found, hashes, how.settings)
     if not how.decisions.is_empty():
         found = decided(found, details_keys(details, how.key), how.decisions)
-    return with_evidence(found.select(OF_DETAILS.names()), details, people)
+    links = with_evidence(found.select(OF_DETAILS.names()), details, people)
+    return hashes.with_evidence(links) if hashes else links
+
+
+def _score(details: Details, people: People, how: Method) -> Score | None:
+    """What weighs the details that the other passes leave; None where the probabilistic pass is not asked."""
+    model, settings = how.model, how.settings
+    if model is None or settings.probabilistic is None:
+        return None
+    from_weight = settings.probabilistic.possible_from * 100
+    return lambda left: score(details, people, model, from_weight, settings.most_pairs, left)
 
 
 def _about_people(extract: Extract, links: pl.DataFrame) -> pl.DataFrame:

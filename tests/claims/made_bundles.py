@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from pbr.claims.bundle import BundleContents, write_bundle
-from pbr.claims.contract import CLAIM, FACTS, FINDINGS, HELD, HISTORY, LINKS, QUARANTINE, Input, Period, Run
+from pbr.claims.contract import CLAIM, FACTS, FINDINGS, HELD, HISTORY, LINKS, QUARANTINE, Input, Linkage, Period, Run
 from pbr.rulebook.book import rulebook
 from pbr.rulebook.load import load_pack
 
@@ -39,6 +39,16 @@ RUN = Run(
             covers=Period(**{"from": date(2011, 9, 1), "until": date(2014, 8, 31)}),
         ),
         Input(source="families", path="sources/families.csv", bytes=200, rows=3, sha256="c" * 64, covers=None),
+    ),
+    linkage=Linkage(
+        passes=("person_id", "identifier", "exact"),
+        gives={},
+        most_pairs=1000,
+        confirmed_from=None,
+        possible_from=None,
+        model=None,
+        decisions=2,
+        decisions_digest="d" * 64,
     ),
     versions={"pbr": "0.1.0", "bulk": "polars 2.1.0"},
     command="pbr claim prepare . --as-of 2014-09-01 --window 2014-09",
@@ -89,7 +99,7 @@ def contents(**other: object) -> BundleContents:
             orient="row",
         ),
         links=pl.DataFrame(
-            [("attendance", "r3", "P1", "confirmed", "identifier", "upn")],
+            [("attendance", "r3", "P1", "confirmed", "identifier", "upn", "upn same, date_of_birth same", None)],
             LINKS,
             orient="row",
         ),

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from pbr.linkage import Coverage, Evidence
+from pbr.linkage.details import Details
 from pbr.linkage.evidence import RECORD_TABLES, no_records
 from pbr.linkage.passes import LINKS
 from pbr.measures.calendar import Calendar
@@ -99,6 +100,7 @@ def evidence(
         doubtful_members=pl.DataFrame(list(doubtful_members), schema=doubts, orient="row"),
         coverage={table: Coverage(*days) for table, days in covered.items() if days is not None},
         links=pl.DataFrame(schema=LINKS),
+        details=Details.of({}),
         quarantine=pl.DataFrame(),
     )
 
