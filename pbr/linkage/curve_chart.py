@@ -7,7 +7,7 @@ alone. It is written by hand, for a picture of two lines is less than a library 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 import polars as pl
@@ -18,10 +18,8 @@ INK, QUIET = "#1a1a1a", "#d0d0d0"
 STEPS = (1, 2, 5, 10, 20)
 """Percent between two lines of the grid: the first with which there are no more than ten."""
 
-Point = tuple[int, float]
 
-
-def threshold_chart(curve: pl.DataFrame, thresholds: dict[str, int]) -> str:
+def threshold_chart(curve: pl.DataFrame, thresholds: Mapping[str, int]) -> str:
     """The chart of a curve, with an upright line at each threshold (`confirmed_from`: bits)."""
     return "\n".join(_lines(curve, thresholds)) + "\n"
 
@@ -50,7 +48,7 @@ SERIES = {
 """The two lines: what is written at their end, their colour, and their dashes."""
 
 
-def _lines(curve: pl.DataFrame, thresholds: dict[str, int]) -> Iterator[str]:
+def _lines(curve: pl.DataFrame, thresholds: Mapping[str, int]) -> Iterator[str]:
     scale = _Scale(curve)
     title = "Precision and recall of the pass by weight, by the threshold"
     yield (
@@ -80,7 +78,7 @@ def _lines(curve: pl.DataFrame, thresholds: dict[str, int]) -> Iterator[str]:
     yield "</svg>"
 
 
-def _points(curve: pl.DataFrame, name: str) -> list[Point]:
+def _points(curve: pl.DataFrame, name: str) -> list[tuple[int, float]]:
     return [(bits, 100 * share) for bits, share in curve.select("from_bits", name).drop_nulls().iter_rows()]
 
 
@@ -116,7 +114,7 @@ def _grid(scale: _Scale) -> Iterator[str]:
     yield share.replace("<text ", f'<text transform="rotate(-90 22 {middle:.1f})" ')
 
 
-def _thresholds(scale: _Scale, thresholds: dict[str, int]) -> Iterator[str]:
+def _thresholds(scale: _Scale, thresholds: Mapping[str, int]) -> Iterator[str]:
     for place, (name, bits) in enumerate(sorted(thresholds.items())):
         if scale.first <= bits <= scale.last:
             x = scale.x(bits)
@@ -132,7 +130,7 @@ def _text(x: float, y: float, words: str, *, anchor: str = "start", colour: str 
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}"{of_size}>{escape(words)}</text>'
 
 
-def _said(curve: pl.DataFrame, thresholds: dict[str, int]) -> str:
+def _said(curve: pl.DataFrame, thresholds: Mapping[str, int]) -> str:
     """What the picture shows, in words: the figures at each threshold of the workspace."""
     told = []
     for name, bits in sorted(thresholds.items()):
