@@ -1,4 +1,4 @@
-"""The keys for match-keys, which a partner and the programme share: made, read, and found by the sources that name them."""
+"""The keys for match-keys, which a partner and the programme share: made, read, and found where a source names one."""
 
 from __future__ import annotations
 
