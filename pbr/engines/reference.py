@@ -136,6 +136,11 @@ def judge(family: Family, rules: Rules) -> FamilyJudgement:
     )
 
 
+def judge_node(node: Expression, family: Family, rules: Rules, member: Member | None = None) -> Judgement:
+    """One node for a family, or for one of its members."""
+    return _judge(node, family, rules, member)
+
+
 def read_families(facts: Facts, rules: Rules) -> Iterator[Family]:
     """The facts' frames as one object a family, in the order of `facts.families`."""
     roles = [role.key for role in rules.roles]

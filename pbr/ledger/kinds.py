@@ -20,6 +20,7 @@ from pbr.errors import Fault
 Text = Annotated[str, Field(min_length=1)]
 Words = Annotated[str, Field(pattern=r"\S")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+DetailsKey = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 NO_BATCH = ""
 """What stands for the batch in an entry that is about none."""
@@ -80,7 +81,7 @@ class ReviewDecision(Body):
     takes back what stood. `why` is for people and holds no personal data.
     """
 
-    details_key: Digest
+    details_key: DetailsKey
     table: Text
     record_id: Text
     person_id: Text

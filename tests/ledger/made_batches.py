@@ -42,7 +42,7 @@ def prepared(*lines: dict[str, Any], window: str = "2014-09", run_key: str = "ru
 
 def decision(person: str = "P1", verdict: str = "accepted", details: str = "k1", **other: str) -> dict[str, str]:
     return {
-        "details_key": details.encode().hex().rjust(64, "0"),
+        "details_key": details.encode().hex().rjust(32, "0"),
         "table": "offending",
         "record_id": f"o-{details}",
         "person_id": person,
