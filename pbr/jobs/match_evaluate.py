@@ -126,7 +126,7 @@ def measure_against_labels(workspace: Workspace | Path | str, labels: Path, say:
         quality=quality.quality(known, links, settings.passes),
         wrong=quality.wrong(known, links),
         curve=curve,
-        records=records.height,
+        records=records.select("table", "record_id", "detail").n_unique(),
         labelled=known.height,
         about_nobody=known["person_id"].null_count(),
         thresholds=_thresholds(gathered.workspace),

@@ -174,7 +174,7 @@ def interval(right: int, of: int, trials: Fraction) -> tuple[float, float]:
 
 def labelled(labels: pl.DataFrame, details: Details, people: People) -> pl.DataFrame:
     """Labels with what differs (`LABELLED`): `table`, `record_id`, `person_id` as ids are compared, null for nobody."""
-    given = labels.join(details.records.select("detail", "table", "record_id"), on=["table", "record_id"])
+    given = labels.join(details.records.select(_RECORD).unique(), on=["table", "record_id"])
     of_people = given.select("detail", "person_id").drop_nulls().unique()
     found = given.join(_errors(of_people, details, people), on=["detail", "person_id"], how="left")
     nobody = pl.when(pl.col("person_id").is_null()).then(pl.lit([NOBODY]))
@@ -274,21 +274,23 @@ def _tests() -> dict[str, pl.Expr]:
 
 
 def quality(known: pl.DataFrame, links: pl.DataFrame, passes: Sequence[str]) -> pl.DataFrame:
-    """Precision and recall (`QUALITY`) of links (the columns of `LINKS`, ids as they are compared) to the records that
-    somebody labelled (`LABELLED`); by pass in the order given, then by error.
+    """Precision and recall (`QUALITY`) of links of labelled records (`LABELLED`): as a whole, by pass in the order
+    given, and by error. `links`: the columns of `LINKS` and `detail`, ids as they are compared.
     """
     own = _judged(known, links)
     told = [_shares(own.filter(pl.col("status") == status), "precision", status, passes) for status in _STATUSES]
     about_somebody = known.filter(pl.col("person_id").is_not_null())
-    right = own.filter("right").select("table", "record_id", "pass", "status")
+    right = own.filter("right").select(*_RECORD, "pass", "status")
     for status, counted in {"confirmed": _STATUSES[:1], "confirmed or possible": _STATUSES}.items():
         found = right.filter(pl.col("status").is_in(counted)).drop("status")
-        reached = about_somebody.join(found, on=["table", "record_id"], how="left")
+        reached = about_somebody.join(found, on=_RECORD, how="left")
         told.append(_shares(reached.with_columns(right=pl.col("pass").is_not_null()), "recall", status, passes))
     return pl.concat(told)
 
 
 _STATUSES = ("confirmed", "possible")
+_RECORD = ["table", "record_id", "detail"]
+"""A record: where a supplier gives two the same id, both are in quarantine; they are one where their details are."""
 
 
 def wrong(known: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
@@ -299,7 +301,7 @@ def wrong(known: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
     found = own.filter((pl.col("status") == "confirmed") | pl.col("right"))
     missed = (
         known.filter(pl.col("person_id").is_not_null())
-        .join(found, on=["table", "record_id"], how="anti")
+        .join(found, on=_RECORD, how="anti")
         .with_columns(outcome=pl.lit("missed"))
     )
     rows = pl.concat([false, missed], how="diagonal").with_columns(differs=pl.col("errors").list.join(";"))
@@ -309,7 +311,7 @@ def wrong(known: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
 def _judged(known: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
     """The links of labelled records, `linked_to` somebody, and whether each is `right`."""
     given = links.filter(pl.col("status").is_in(_STATUSES)).rename({"person_id": "linked_to"})
-    own = known.join(given.drop("detail", strict=False), on=["table", "record_id"])
+    own = known.join(given.unique([*_RECORD, "linked_to"]), on=_RECORD)
     return own.with_columns(right=(pl.col("linked_to") == pl.col("person_id")).fill_null(False))
 
 
@@ -380,12 +382,11 @@ def curve(known: pl.DataFrame, links: pl.DataFrame, weights: pl.DataFrame) -> pl
     """
     earlier = _judged(known, links).filter(~_is_by("probabilistic"))
     confirmed = earlier.filter(pl.col("status") == "confirmed")
-    of_record = ["table", "record_id"]
-    reached = known.join(confirmed, on=of_record, how="anti")
+    reached = known.join(confirmed, on=_RECORD, how="anti")
     thought_of = reached.join(weights.rename({"person_id": "thought_of"}), on="detail").with_columns(
         is_right=(pl.col("thought_of") == pl.col("person_id")).fill_null(False), bits=pl.col("weight") // 100
     )
-    best_first = thought_of.sort("weight", "is_right", descending=[True, False]).group_by(of_record)
+    best_first = thought_of.sort("weight", "is_right", descending=[True, False]).group_by(_RECORD)
     of_records = reached.join(
         best_first.agg(
             best=pl.col("bits").first(),
@@ -393,12 +394,12 @@ def curve(known: pl.DataFrame, links: pl.DataFrame, weights: pl.DataFrame) -> pl
             right=pl.col("is_right").first(),
             true=pl.col("bits").filter("is_right").first(),
         ),
-        on=of_record,
+        on=_RECORD,
         how="left",
     )
     somebody = of_records.filter(pl.col("person_id").is_not_null())
-    before = earlier.filter("right").select(of_record).unique()
-    not_before = of_records.join(before, on=of_record, how="anti")
+    before = earlier.filter("right").select(_RECORD).unique()
+    not_before = of_records.join(before, on=_RECORD, how="anti")
     rows = []
     for bits in range(LOWEST, HIGHEST + 1):
         alone = of_records.filter((pl.col("best") >= bits) & (pl.col("second") < bits))

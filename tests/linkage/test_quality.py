@@ -38,6 +38,23 @@ def links(*rows: tuple[str, str, str, str] | tuple[str, str, str, str, int], det
     return pl.DataFrame(whole, LINKS, orient="row").with_columns(detail=pl.lit(detail, pl.UInt32))
 
 
+def _with_details(records: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """Links with the details of the labelled record that they are of."""
+    return found.drop("detail").join(records.select("record_id", "detail"), on="record_id", how="left")
+
+
+def of_quality(records: pl.DataFrame, found: pl.DataFrame, passes: tuple[str, ...]) -> pl.DataFrame:
+    return quality.quality(records, _with_details(records, found), passes)
+
+
+def of_wrong(records: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    return quality.wrong(records, _with_details(records, found))
+
+
+def of_curve(records: pl.DataFrame, found: pl.DataFrame, weighed: pl.DataFrame) -> pl.DataFrame:
+    return quality.curve(records, _with_details(records, found), weighed)
+
+
 def told(found: pl.DataFrame, measure: str, status: str, by: str = "all") -> dict[str, tuple[int, int]]:
     rows = found.filter((pl.col("measure") == measure) & (pl.col("status") == status) & (pl.col("by") == by))
     return {item: (right, of) for item, right, of in rows.select("item", "right", "of").iter_rows()}
@@ -72,7 +89,7 @@ def test_three_hundred_without_a_fault_leave_room_for_more_than_one_in_a_hundred
 
 def test_a_share_is_whole_only_where_all_are_right() -> None:
     records = [(f"R{at}", at, "P1") for at in range(3)]
-    found = quality.quality(
+    found = of_quality(
         known(*records), links(("R0", "P1", "confirmed", "exact"), ("R1", "P1", "confirmed", "exact")), PASSES
     )
     (share,) = found.filter((pl.col("measure") == "recall") & (pl.col("by") == "all"))["share"].unique()
@@ -84,8 +101,7 @@ def test_records_with_the_same_details_tell_as_much_as_one() -> None:
     apart = known(*[(f"R{at}", at, "P1") for at in range(100)])
     all_right = links(*[(f"R{at}", "P1", "confirmed", "exact") for at in range(100)])
     one, hundred = (
-        quality.quality(each, all_right, PASSES).row(by_predicate=_of_all("precision"), named=True)
-        for each in (same, apart)
+        of_quality(each, all_right, PASSES).row(by_predicate=_of_all("precision"), named=True) for each in (same, apart)
     )
     assert (one["right"], one["of"], one["trials"]) == (100, 100, 1.0)
     assert one["least"] == pytest.approx(1 / (1 + 3.8416), abs=1e-5)
@@ -96,7 +112,7 @@ def test_records_with_the_same_details_tell_as_much_as_one() -> None:
 def test_details_that_many_records_give_count_more_and_tell_less() -> None:
     """Ten details, one of them of 91 records: the square of 100 by 91 squared and nine."""
     records = [(f"R{at}", min(at, 9), "P1") for at in range(100)]
-    row = quality.quality(known(*records), links(), PASSES).row(by_predicate=_of_all("recall"), named=True)
+    row = of_quality(known(*records), links(), PASSES).row(by_predicate=_of_all("recall"), named=True)
     assert row["trials"] == 1.2
 
 
@@ -108,7 +124,7 @@ def _of_all(measure: str) -> pl.Expr:
 
 
 def test_a_confirmed_link_to_somebody_else_costs_precision_and_recall() -> None:
-    found = quality.quality(
+    found = of_quality(
         known(("R1", 1, "P1"), ("R2", 2, "P1")),
         links(("R1", "P1", "confirmed", "exact"), ("R2", "P2", "confirmed", "exact")),
         PASSES,
@@ -118,14 +134,14 @@ def test_a_confirmed_link_to_somebody_else_costs_precision_and_recall() -> None:
 
 
 def test_a_record_about_nobody_that_is_linked_costs_precision_and_counts_in_no_recall() -> None:
-    found = quality.quality(known(("R1", 1, None)), links(("R1", "P1", "confirmed", "exact")), PASSES)
+    found = of_quality(known(("R1", 1, None)), links(("R1", "P1", "confirmed", "exact")), PASSES)
     assert told(found, "precision", "confirmed") == {"": (0, 1)}
     assert told(found, "recall", "confirmed") == {"": (0, 0)}
     assert told(found, "precision", "confirmed", "error") == {"moved": (0, 1)}
 
 
 def test_a_possible_link_to_the_right_person_is_found_though_not_confirmed() -> None:
-    found = quality.quality(
+    found = of_quality(
         known(("R1", 1, "P1")),
         links(("R1", "P1", "possible", "exact"), ("R1", "P2", "possible", "exact")),
         PASSES,
@@ -136,17 +152,17 @@ def test_a_possible_link_to_the_right_person_is_found_though_not_confirmed() -> 
 
 
 def test_a_link_that_a_reviewer_turned_down_is_none() -> None:
-    found = quality.quality(known(("R1", 1, "P1")), links(("R1", "P1", "rejected", "moved_house")), PASSES)
+    found = of_quality(known(("R1", 1, "P1")), links(("R1", "P1", "rejected", "moved_house")), PASSES)
     assert told(found, "recall", "confirmed or possible") == {"": (0, 1)}
 
 
 def test_links_of_records_without_a_label_are_not_judged() -> None:
-    found = quality.quality(known(("R1", 1, "P1")), links(("R9", "P2", "confirmed", "exact")), PASSES)
+    found = of_quality(known(("R1", 1, "P1")), links(("R9", "P2", "confirmed", "exact")), PASSES)
     assert told(found, "precision", "confirmed") == {"": (0, 0)}
 
 
 def test_passes_stand_in_their_order_and_have_their_part_of_the_recall_of_all() -> None:
-    found = quality.quality(
+    found = of_quality(
         known(("R1", 1, "P1"), ("R2", 2, "P1"), ("R3", 3, "P1"), ("R4", 4, "P2")),
         links(
             ("R1", "P1", "confirmed", "exact"),
@@ -159,16 +175,35 @@ def test_passes_stand_in_their_order_and_have_their_part_of_the_recall_of_all() 
     assert told(found, "recall", "confirmed", "pass") == {"person_id": (1, 4), "exact": (1, 4), "review": (1, 4)}
 
 
+def test_two_records_with_one_id_are_two() -> None:
+    records = known(("R1", 1, "P1"), ("R1", 2, "P1"))
+    found = quality.quality(
+        records,
+        pl.concat(
+            [links(("R1", "P1", "confirmed", "exact"), detail=1), links(("R1", "P2", "possible", "exact"), detail=2)]
+        ),
+        PASSES,
+    )
+    assert told(found, "precision", "confirmed") == {"": (1, 1)}
+    assert told(found, "recall", "confirmed or possible") == {"": (1, 2)}
+
+
+def test_two_records_with_one_id_and_the_same_details_are_one() -> None:
+    twice = links(("R1", "P1", "confirmed", "exact"), ("R1", "P1", "confirmed", "exact"), detail=1)
+    found = quality.quality(known(("R1", 1, "P1")), twice, PASSES)
+    assert told(found, "precision", "confirmed") == told(found, "recall", "confirmed") == {"": (1, 1)}
+
+
 def test_a_record_with_two_errors_counts_under_both() -> None:
     errors = {"R1": ["surname changed", "moved"], "R2": ["moved"]}
-    found = quality.quality(
+    found = of_quality(
         known(("R1", 1, "P1"), ("R2", 2, "P1"), errors=errors), links(("R2", "P1", "confirmed", "moved_house")), PASSES
     )
     assert told(found, "recall", "confirmed", "error") == {"surname changed": (0, 1), "moved": (1, 2)}
 
 
 def test_what_went_wrong_is_listed_by_record_once_and_what_waits_is_not() -> None:
-    found = quality.wrong(
+    found = of_wrong(
         known(("R1", 1, "P1"), ("R2", 2, "P1"), ("R3", 3, "P1"), ("R4", 4, None), ("R5", 5, None)),
         links(
             ("R1", "P2", "confirmed", "exact"),
@@ -184,7 +219,7 @@ def test_what_went_wrong_is_listed_by_record_once_and_what_waits_is_not() -> Non
 
 
 def test_a_record_possible_for_others_only_is_missed() -> None:
-    found = quality.wrong(known(("R1", 1, "P1")), links(("R1", "P2", "possible", "moved_house")))
+    found = of_wrong(known(("R1", 1, "P1")), links(("R1", "P2", "possible", "moved_house")))
     assert found.select("outcome", "linked_to").rows() == [("missed", None)]
 
 
@@ -271,26 +306,26 @@ def at(curve: pl.DataFrame, bits: int) -> dict[str, Any]:
 
 
 def test_a_weight_counts_from_its_whole_bits_down() -> None:
-    curve = quality.curve(known(("R1", 1, "P1")), links(), weights((1, "P1", 1299)))
+    curve = of_curve(known(("R1", 1, "P1")), links(), weights((1, "P1", 1299)))
     assert [at(curve, bits)["found"] for bits in (-10, 12, 13)] == [1, 1, 0]
-    curve = quality.curve(known(("R1", 1, "P1")), links(), weights((1, "P1", -250)))
+    curve = of_curve(known(("R1", 1, "P1")), links(), weights((1, "P1", -250)))
     assert [at(curve, bits)["found"] for bits in (-3, -2)] == [1, 0]
 
 
 def test_a_threshold_confirms_only_whom_one_person_alone_reaches() -> None:
-    curve = quality.curve(known(("R1", 1, "P1")), links(), weights((1, "P1", 2000), (1, "P2", 1000)))
+    curve = of_curve(known(("R1", 1, "P1")), links(), weights((1, "P1", 2000), (1, "P2", 1000)))
     of = [(at(curve, bits)["confirmed"], at(curve, bits)["confirmed_right"]) for bits in (10, 11, 20, 21)]
     assert of == [(0, 0), (1, 1), (1, 1), (0, 0)]
     assert at(curve, 10)["found"] == 1
 
 
 def test_two_of_one_weight_confirm_nobody() -> None:
-    curve = quality.curve(known(("R1", 1, "P1")), links(), weights((1, "P1", 2000), (1, "P2", 2000)))
+    curve = of_curve(known(("R1", 1, "P1")), links(), weights((1, "P1", 2000), (1, "P2", 2000)))
     assert curve["confirmed"].sum() == 0
 
 
 def test_what_an_earlier_pass_confirms_is_not_asked_again_but_counts_with_all() -> None:
-    curve = quality.curve(
+    curve = of_curve(
         known(("R1", 1, "P1"), ("R2", 2, "P2")),
         links(("R1", "P1", "confirmed", "exact")),
         weights((1, "P1", 3000), (2, "P2", 1000)),
@@ -300,7 +335,7 @@ def test_what_an_earlier_pass_confirms_is_not_asked_again_but_counts_with_all() 
 
 
 def test_what_the_pass_by_weight_itself_linked_is_asked_at_every_threshold() -> None:
-    curve = quality.curve(
+    curve = of_curve(
         known(("R1", 1, "P1")), links(("R1", "P1", "confirmed", "probabilistic", 2500)), weights((1, "P1", 2500))
     )
     assert at(curve, 25)["confirmed_right"] == 1
@@ -308,12 +343,12 @@ def test_what_the_pass_by_weight_itself_linked_is_asked_at_every_threshold() -> 
 
 
 def test_a_record_about_nobody_lowers_precision_and_no_recall() -> None:
-    curve = quality.curve(known(("R1", 1, None)), links(), weights((1, "P1", 2000)))
+    curve = of_curve(known(("R1", 1, None)), links(), weights((1, "P1", 2000)))
     assert [at(curve, 20)[name] for name in ("confirmed", "confirmed_right", "of", "recall")] == [1, 0, 0, None]
 
 
 def test_the_chart_says_in_words_and_figures_what_it_shows() -> None:
-    curve = quality.curve(known(("R1", 1, "P1"), ("R2", 2, "P2")), links(), weights((1, "P1", 2000), (2, "P1", 500)))
+    curve = of_curve(known(("R1", 1, "P1"), ("R2", 2, "P2")), links(), weights((1, "P1", 2000), (2, "P1", 500)))
     svg = threshold_chart(curve, {"confirmed_from": 20, "possible_from": 5})
     root = ET.fromstring(svg)
     space = "{http://www.w3.org/2000/svg}"
@@ -330,7 +365,7 @@ def test_the_chart_says_in_words_and_figures_what_it_shows() -> None:
 
 
 def test_a_chart_of_nothing_is_still_a_chart() -> None:
-    svg = threshold_chart(quality.curve(known(), links(), weights()), {"confirmed_from": 60})
+    svg = threshold_chart(of_curve(known(), links(), weights()), {"confirmed_from": 60})
     assert "Neither threshold of the workspace is on the curve." in svg
     ET.fromstring(svg)
 
