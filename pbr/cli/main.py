@@ -13,7 +13,9 @@ from pbr.cli.doctor import doctor
 from pbr.cli.eligible import eligible
 from pbr.cli.explain import explain
 from pbr.cli.ledger import ledger
+from pbr.cli.match import match
 from pbr.cli.replay import replay
+from pbr.cli.review import review
 from pbr.cli.rules import rules
 from pbr.cli.verify import verify
 
@@ -28,7 +30,7 @@ def main() -> None:
     """
 
 
-for command in (check, decide, eligible, claim, verify, replay, explain, ledger, rules, doctor, demo):
+for command in (check, decide, eligible, claim, verify, replay, explain, match, review, ledger, rules, doctor, demo):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -53,12 +53,20 @@ def _part(name: str) -> Level:
     """Every word of one is a word of the other; a single letter is no part of a name."""
     within = f"length({name}_l) > 1 AND list_has_all({name}_words_r, {name}_words_l)"
     around = f"length({name}_r) > 1 AND list_has_all({name}_words_l, {name}_words_r)"
-    return Level("part", f"({within}) OR ({around})")
+    return Level("part", f"greatest(len({name}_words_l), len({name}_words_r)) > 1 AND (({within}) OR ({around}))")
+
+
+def _one_apart(column: str) -> str:
+    """One character more, less or another, or two neighbours swapped. The first two tests say no at a tenth of the
+    price: of texts of four characters or more that are one apart, none has a Jaro similarity below 0.83.
+    """
+    cheap = f"abs(length({column}_l) - length({column}_r)) <= 1 AND jaro_similarity({column}_l, {column}_r) >= 0.8"
+    return f"{cheap} AND damerau_levenshtein({column}_l, {column}_r) = 1"
 
 
 def _near(name: str) -> Level:
     long_enough = f"least(length({name}_l), length({name}_r)) >= {LEAST_LETTERS}"
-    return Level("near", f"{long_enough} AND damerau_levenshtein({name}_l, {name}_r) = 1")
+    return Level("near", f"{long_enough} AND {_one_apart(name)}")
 
 
 def _alike(name: str) -> Level:
@@ -104,7 +112,7 @@ COMPARISONS: tuple[Comparison, ...] = (
                 f"{_YEAR} AND substr(born_l, 6, 2) = substr(born_r, 9, 2)"
                 " AND substr(born_l, 9, 2) = substr(born_r, 6, 2)",
             ),
-            Level("near", "damerau_levenshtein(born_l, born_r) = 1"),
+            Level("near", "hamming(born_l, born_r) <= 2 AND damerau_levenshtein(born_l, born_r) = 1"),
             Level("two_parts", f"({_YEAR} AND {_MONTH}) OR ({_YEAR} AND {_DAY}) OR ({_MONTH} AND {_DAY})"),
         ),
         by_frequency="born",
@@ -114,7 +122,7 @@ COMPARISONS: tuple[Comparison, ...] = (
         f"({_either_absent('postcode')}) AND ({_either_absent('uprn')})",
         (
             Level("same", "postcode_l = postcode_r OR uprn_l = uprn_r"),
-            Level("near", "damerau_levenshtein(postcode_l, postcode_r) = 1"),
+            Level("near", _one_apart("postcode")),
             Level("sector", "sector_l = sector_r"),
         ),
     ),

@@ -27,7 +27,6 @@ from pbr.errors import Fault, Faults
 from pbr.linkage.blocks import PAIRS, paired
 from pbr.linkage.comparisons import COMPARED, COMPARISONS, KEYS, Comparison, content, every_way, prepared
 from pbr.linkage.details import Details
-from pbr.linkage.passes import Score
 from pbr.linkage.people import People
 from pbr.sources.contracts import IDENTIFIERS
 
@@ -58,6 +57,8 @@ ENOUGH_LABELS = 500
 """From so many sure links on, how often one person's fields agree is counted; below, it is estimated."""
 ENOUGH_TO_ESTIMATE = 200
 """Pairs that agree on name and birth, for an estimate without labels."""
+ENOUGH_OF_A_KIND = 100
+"""Pairs that both give a number of one kind, for the kind to be judged by itself."""
 MOST_LABELS = 30_000
 SAMPLE = 1_000
 """So many details and so many members, each with each, are the pairs of two people."""
@@ -196,7 +197,7 @@ def train(details: Details, people: People, sure: pl.DataFrame, most_pairs: int)
         )
         step = "Leave out the pass probabilistic, or use a model that was trained on more of the same sources."
         raise Faults(Fault("E323", "training", what, step))
-    numbers = _shares(learned.levels(learned.sampled(learned.alike["name_birth_and_postcode"])))
+    numbers = _shares(_of_numbers(learned.levels(learned.sampled(learned.alike["name_birth_and_postcode"]))))
     m |= {each: numbers[each] for each in IDENTIFIERS}
     pairs = found["details"] * found["people"]
     chance = min(by_name.height / max(caught, 0.01) / pairs, 0.5)
@@ -293,6 +294,13 @@ class _Learned:
         return found
 
 
+def _of_numbers(counted: pl.DataFrame) -> pl.DataFrame:
+    """The levels of identifiers; a kind that too few pairs give is taken to be as good as all of them together."""
+    of_kind = counted.filter(pl.col("field").is_in(IDENTIFIERS))
+    few = pl.col("pairs").sum().over("field") < ENOUGH_OF_A_KIND
+    return of_kind.with_columns(pl.when(few).then(pl.col("pairs").sum().over("level")).otherwise("pairs"))
+
+
 def _shares(counted: pl.DataFrame) -> dict[str, dict[str, float]]:
     """Field → level → its share of the pairs. Half a pair is added at each level: what was never seen is rare, not
     impossible.
@@ -338,15 +346,6 @@ def score(
     """
     pairs = alike(details, people, most_pairs, left)
     return _Weighing.of(details, people).weights(model, pairs, at_least)
-
-
-def scorer(model: Model, at_least: int, most_pairs: int) -> Callable[[Details, People], Score]:
-    """What `attach.Method.score` asks for: `score` with a model, for whatever details and people there are."""
-
-    def of(details: Details, people: People) -> Score:
-        return lambda left: score(details, people, model, at_least, most_pairs, left)
-
-    return of
 
 
 def alike(details: Details, people: People, most_pairs: int, left: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -467,12 +466,10 @@ def weights_chart(model: Model) -> str:
         return _page(linker.visualisations.match_weights_chart(), "Weights of the model")
 
 
-def waterfall_chart(
-    details: Details, people: People, model: Model, pairs: pl.DataFrame, with_values: bool = False
-) -> str:
+def waterfall_chart(details: Details, people: People, model: Model, pairs: pl.DataFrame) -> str:
     """splink's chart of how pairs come to their weights, in their order, as one HTML file that needs nothing else.
 
-    Without `with_values` it shows levels, and nothing that a record or a member says.
+    It shows levels and weights, and nothing that a record or a member says.
     """
     weighing = _Weighing.of(details, people)
     best = weighing.best(model, pairs).cast({"unique_id_l": pl.UInt32})
@@ -481,7 +478,7 @@ def waterfall_chart(
         pairs.select("detail", "person_id").join(keyed, on=["detail", "person_id"], maintain_order="left").to_dicts()
     )
     with weighing.weighed(model, pairs, keep_levels=True) as (linker, _):
-        chart = linker.visualisations.waterfall_chart(records, remove_sensitive_data=not with_values)
+        chart = linker.visualisations.waterfall_chart(records, remove_sensitive_data=True)
         return _page(chart, "How a weight comes about")
 
 
