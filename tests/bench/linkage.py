@@ -214,8 +214,9 @@ def report(way: str, laps: list[dict[str, Any]], links: pl.DataFrame, folder: Pa
     found = judged(links, folder)
     told = summary(found, truth)
     work = [lap for lap in laps if lap["stage"] != "read"]
-    seconds = sum(lap["seconds"] for lap in work)
-    print(f"\n== {way.replace('_', ' ')}: {seconds:.1f} s, {max(lap['mib'] for lap in work):,.0f} MiB\n")
+    seconds, cpu = (sum(lap[clock] for lap in work) for clock in ("seconds", "cpu"))
+    mib = max(lap["mib"] for lap in work)
+    print(f"\n== {way.replace('_', ' ')}: {seconds:.1f} s ({cpu:.1f} s of processors), {mib:,.0f} MiB\n")
     for lap in laps:
         print(f"   {lap['stage']:10}{lap['seconds']:8.2f} s {lap['cpu']:8.2f} s of processors {lap['mib']:8,.0f} MiB")
     print(f"\n   precision of confirmed        {told['precision']:10.3%}")
@@ -225,7 +226,7 @@ def report(way: str, laps: list[dict[str, Any]], links: pl.DataFrame, folder: Pa
     print(f"   to be reviewed, as details    {told['to_review']:,.0f}")
     _by_pass(found)
     _false(found)
-    _missed(found, truth)
+    _missed(found, truth, pl.read_parquet(folder / "listed.parquet"))
 
 
 def _by_pass(found: pl.DataFrame) -> None:
@@ -245,7 +246,7 @@ def _false(found: pl.DataFrame, most: int = 14) -> None:
         print(f"   {links:6,}  {name:16}{whose:42}{errors or '-'}")
 
 
-def _missed(found: pl.DataFrame, truth: pl.DataFrame, most: int = 16) -> None:
+def _missed(found: pl.DataFrame, truth: pl.DataFrame, listed: pl.DataFrame, most: int = 16) -> None:
     """Of the records about members with an error or a lack: how many, and how they are linked."""
     record = ["table", "record_id"]
     best = found.filter("right").select(*record, "status").unique(record, keep="any")
@@ -279,6 +280,9 @@ def _missed(found: pl.DataFrame, truth: pl.DataFrame, most: int = 16) -> None:
     show("is wrong", shares("error", errors).head(len(ERRORS) + 1))
     hard = about.with_columns(both=pl.col("errors").replace("", "nothing") + " | " + pl.col("without"))
     show("is wrong | is not given", shares("both", hard))
+    first = listed.unique("person", keep="first", maintain_order=True)
+    in_list = about.join(first, on="person").with_columns(error=pl.col("listed_errors").str.split("+")).explode("error")
+    show("is wrong in the members' list", shares("error", in_list.filter(pl.col("error") != "")))
 
 
 # ---------------------------------------------------------------------------------------------------------- running
@@ -302,6 +306,16 @@ def run(way: str, folder: Path) -> tuple[list[dict[str, Any]], pl.DataFrame]:
     return json.loads(done.stdout.splitlines()[-1]), pl.read_parquet(out)
 
 
+def _duckdb_threads(threads: int) -> None:
+    """Let every DuckDB of this process have that many threads; those of Polars are its environment's."""
+    import duckdb
+
+    connect = duckdb.connect
+    duckdb.connect = lambda *given, config=None, **more: connect(
+        *given, config={**(config or {}), "threads": threads}, **more
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench-linkage", description=__doc__)
     parser.add_argument("--people", type=int, default=100_000, metavar="N")
@@ -309,10 +323,13 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "pbr-bench", metavar="FOLDER")
     parser.add_argument("--run", choices=WAYS, help=argparse.SUPPRESS)
+    parser.add_argument("--threads", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.run:
+        if given.threads:
+            _duckdb_threads(given.threads)
         watch = Stopwatch()
         WAYS[given.run](given.folder, watch).write_parquet(given.out)
         print(json.dumps(watch.laps))
