@@ -29,8 +29,9 @@ class _Scale:
 
     def __init__(self, curve: pl.DataFrame) -> None:
         self.first, self.last = (int(curve["from_bits"][place]) for place in (0, -1))
-        lows = [*curve["precision_least"].to_list(), *curve["recall_least"].to_list()]
-        lowest = min([100 * low for low in lows if low is not None], default=0.0)
+        # Where nothing is known the interval is all there is, and would flatten everything else.
+        known = [curve.drop_nulls(name)[f"{name}_least"] for name in SERIES]
+        lowest = 100 * min((low for lows in known for low in lows), default=0.0)
         self.step = next((step for step in STEPS if (100 - lowest) / step <= 10), STEPS[-1])
         self.bottom = int(lowest // self.step) * self.step
 
