@@ -51,40 +51,78 @@ def compared(pairs: pl.DataFrame, details: Details, people: People) -> pl.DataFr
     fields = details.normal.drop("person_id")
     ways = people.ways.drop("theirs")
     of_ways = pairs.select("detail", "person_id").join(fields, on="detail").join(ways, on="person_id", suffix="_of")
-    levels = (
-        of_ways.hstack(_one_apart(of_ways, "surname"))
-        .hstack(_one_apart(of_ways, "forename"))
-        .with_columns(surname_level=_surname(), forename_level=_forename())
-        .select(
-            "detail",
-            "person_id",
-            pl.struct(_name(), surname="surname_level", forename="forename_level").alias("named"),
-            birth=_birth(),
-            **{field: _field(field) for field in (*IDENTIFIERS, "sex", "postcode", "uprn")},
-        )
-    )
-    order = ("name", "surname", "forename")
-    best = levels.group_by("detail", "person_id").agg(
-        pl.col("named").sort_by(*(pl.col("named").struct.field(each) for each in order)).first(),
-        pl.exclude("named").min(),
+    levels = of_ways.pipe(_with_names).pipe(_with_birth).select(
+        "detail",
+        "person_id",
+        "named",
+        "birth",
+        **{field: _field(field) for field in (*IDENTIFIERS, "sex", "postcode", "uprn")},
     )  # fmt: skip
-    return best.unnest("named").with_columns(address=pl.min_horizontal("postcode", "uprn")).select(LEVELS.names())
+    once = pl.len().over("detail", "person_id") == 1
+    best = levels.filter(~once).group_by("detail", "person_id").agg(pl.all().min())
+    return (
+        pl.concat([levels.filter(once), best])
+        .with_columns(*_levels_of_the_name(), address=pl.min_horizontal("postcode", "uprn"))
+        .select(LEVELS.names())
+    )
+
+
+def in_words(levels: pl.DataFrame) -> pl.DataFrame:
+    """`detail`, `person_id` and `evidence`, the levels in words; see `evidence`."""
+    # There are few ways to agree, and many pairs: each way is put into words once.
+    told = levels.select(list(_SAID)).unique().with_columns(evidence=evidence())
+    return levels.join(told, on=list(_SAID)).select("detail", "person_id", "evidence")
+
+
+_SAID = {
+    **{name: name for name in (*IDENTIFIERS, "surname", "forename")},
+    "birth": "date_of_birth",
+    **{name: name for name in ("sex", "postcode", "uprn")},
+}
+"""The levels that evidence tells, and what it calls them."""
 
 
 def evidence() -> pl.Expr:
     """Levels in words, the fields that one of the two does not give left out: `surname same, postcode differs`."""
     said = [
         pl.when(pl.col(field) != "absent").then(pl.concat_str(pl.lit(f"{spoken} "), pl.col(field).cast(pl.String)))
-        for field, spoken in {
-            **{name: name for name in (*IDENTIFIERS, "surname", "forename")},
-            "birth": "date_of_birth",
-            **{name: name for name in ("sex", "postcode", "uprn")},
-        }.items()
+        for field, spoken in _SAID.items()
     ]
     return pl.concat_list(said).list.drop_nulls().list.join(", ")
 
 
 # ------------------------------------------------------------------------------------------------------------ names
+
+
+def _with_names(pairs: pl.DataFrame) -> pl.DataFrame:
+    """`named`: the levels of name, surname and forename as one number, the best of which is the least.
+
+    Most names are the same, and only the others are taken apart.
+    """
+    same = ((pl.col("surname") == pl.col("surname_of")) & (pl.col("forename") == pl.col("forename_of"))).fill_null(
+        False
+    )
+    others = pairs.filter(~same)
+    apart = (
+        others.hstack(_one_apart(others, "surname"))
+        .hstack(_one_apart(others, "forename"))
+        .with_columns(surname_level=_surname(), forename_level=_forename())
+        .with_columns(named=_as_number(_name()) * 100 + _as_number("surname_level") * 10 + _as_number("forename_level"))
+    )
+    return pl.concat(
+        [pairs.filter(same).with_columns(named=pl.lit(0, pl.Int32)), apart.select(*pairs.columns, "named")]
+    )
+
+
+def _as_number(level: str | pl.Expr) -> pl.Expr:
+    return (pl.col(level) if isinstance(level, str) else level).to_physical().cast(pl.Int32)
+
+
+def _levels_of_the_name() -> list[pl.Expr]:
+    """The three levels out of the one number."""
+    named = pl.col("named")
+    figures = {"name": (named // 100, NAME), "surname": (named // 10 % 10, SURNAME), "forename": (named % 10, FORENAME)}
+    return [figure.cast(pl.UInt8).cat.to(levels).alias(name) for name, (figure, levels) in figures.items()]
 
 
 def _surname() -> pl.Expr:
@@ -139,9 +177,10 @@ def _part_of_the_other(name: str) -> pl.Expr:
 
 
 def _share_a_nickname() -> pl.Expr:
-    """Whether the first words of two forenames are names that one person goes by."""
-    ours, theirs = (nickname_groups(pl.col(column).list.first()) for column in ("forename_words", "forename_words_of"))
-    return ours.list.set_intersection(theirs).list.len() > 0
+    """Whether the first words of two forenames are two names that one person goes by."""
+    first, other = pl.col("forename_words").list.first(), pl.col("forename_words_of").list.first()
+    shared = nickname_groups(first).list.set_intersection(nickname_groups(other))
+    return (first != other) & (shared.list.len() > 0)
 
 
 def nickname_groups(forename: pl.Expr) -> pl.Expr:
@@ -170,6 +209,8 @@ def _one_apart(pairs: pl.DataFrame, name: str) -> pl.DataFrame:
         & ((lengths[0] - lengths[1]).abs() <= 1)
     )  # fmt: skip
     names = pairs.select(name, f"{name}_of").filter(worth_it).unique()
+    if names.is_empty():
+        return pairs.select(pl.repeat(False, pl.len()).alias(f"{name}_one_apart"))
     with duckdb.connect() as db:
         db.register("names", names.to_arrow())
         near = db.sql(f'SELECT * FROM names WHERE damerau_levenshtein("{name}", "{name}_of") = 1').pl()
@@ -179,6 +220,17 @@ def _one_apart(pairs: pl.DataFrame, name: str) -> pl.DataFrame:
 
 
 # ----------------------------------------------------------------------------------------------- birth and the rest
+
+
+def _with_birth(pairs: pl.DataFrame) -> pl.DataFrame:
+    """`birth`: its level. Most are the same, and only the others are taken apart."""
+    same = (pl.col("date_of_birth") == pl.col("date_of_birth_of")).fill_null(False)
+    return pl.concat(
+        [
+            pairs.filter(same).with_columns(birth=pl.lit("same", BIRTH)),
+            pairs.filter(~same).with_columns(birth=_birth()),
+        ]
+    )
 
 
 def _birth() -> pl.Expr:

@@ -95,7 +95,7 @@ def attach(extracts: Mapping[str, Extract], how: Method | None = None) -> Eviden
             for table, extract in extracts.items()
             if extract.covers is not None
         },
-        links=every_link.select(*LINKS.names(), "detail").sort("table", "record_id", "person_id"),
+        links=every_link.select(*LINKS.names(), "detail"),
         details=details,
         quarantine=_stacked(quarantine, dict.fromkeys(QUARANTINE, pl.String) | {"row": pl.Int64}),
     )

@@ -35,7 +35,8 @@ class Evidence:
     `doubtful_people`: `table`, `person_id`; `doubtful_families`: `table`, `family_id`; a quarantined row of that table
     is about them. `doubtful_members`: `family_id`, `person_id` (the record's id where it has none), `date_of_birth`
     (null where unreadable), of quarantined members' rows. `links`: see `linkage.passes.LINKS`, with `detail`: which of
-    the `details` the record gives. `quarantine`: what linkage itself found, in the columns of a source's quarantine.
+    the `details` the record gives; in no order. `quarantine`: what linkage itself found, in the columns of a source's
+    quarantine.
     """
 
     families: pl.DataFrame

@@ -47,17 +47,27 @@ def normalised(frame: pl.DataFrame) -> pl.DataFrame:
         *(pl.col(each) for each in IDENTIFIERS if each != "nino"),
         # The suffix tells nobody apart, and suppliers leave it out (HMRC, NIM39110).
         nino=pl.col("nino").str.slice(0, 8),
-        surname_words=_words("surname", only_titles=_all_words("surname")),
-        forename_words=_words("forename", only_titles=pl.lit([], pl.List(pl.String))),
         date_of_birth=pl.when(~pl.col("date_of_birth").is_in(NOT_A_BIRTH)).then("date_of_birth"),
         sex=pl.col("sex").str.strip_chars().str.slice(0, 1).replace_strict(sexes, default=None, return_dtype=pl.String),
         postcode=_postcode(),
         uprn=_unless_empty(pl.col("uprn").str.replace_all(r"[^0-9]", "").str.strip_chars_start("0")),
-    ).select(
-        pl.exclude("surname_words", "forename_words"),
-        *(_unless_empty(pl.col(f"{name}_words").list.join("")).alias(name) for name in ("surname", "forename")),
-        *(pl.when(pl.col(each).list.len() > 0).then(each).alias(each) for each in ("surname_words", "forename_words")),
-    ).select(FIELDS.names())  # fmt: skip
+        surname=pl.col("surname"),
+        forename=pl.col("forename"),
+    ).pipe(_with_names, "surname").pipe(_with_names, "forename").select(FIELDS.names())  # fmt: skip
+
+
+def _with_names(frame: pl.DataFrame, column: str) -> pl.DataFrame:
+    """A name in one piece and as its words. Many people have one name, which is taken apart once."""
+    nothing_else = _all_words("written") if column == "surname" else pl.lit([], pl.List(pl.String))
+    known = frame.select(written=column).unique().drop_nulls()
+    words = known.select("written", words=_words("written", only_titles=nothing_else))
+    plain = words.select(
+        pl.col("written").alias(column),
+        pl.when(pl.col("words").list.len() > 0).then("words").alias(f"{column}_words"),
+        named=_unless_empty(pl.col("words").list.join("")),
+    )
+    joined = frame.join(plain, on=column, how="left", maintain_order="left")
+    return joined.with_columns(pl.col("named").alias(column)).drop("named")
 
 
 def squeezed(column: str) -> pl.Expr:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import polars as pl
 
-from pbr.linkage.agreement import compared, evidence
+from pbr.linkage.agreement import compared, in_words
 from pbr.linkage.blocks import paired
 from pbr.linkage.details import Details
 from pbr.linkage.people import People
@@ -42,6 +42,12 @@ OF_DETAILS = pl.Schema(
 
 Score = Callable[[pl.DataFrame], pl.DataFrame]
 """Details to be weighed (`detail`) in; `detail`, `person_id` and `weight` of whoever could be meant out."""
+
+_NUMBERS = {
+    keys: "+".join(name for at, name in enumerate(sorted(IDENTIFIERS)) if keys & 1 << at)
+    for keys in range(1, 1 << len(IDENTIFIERS))
+}
+"""Which identifiers agree, as the sum of one bit for each, in words."""
 
 NAMED = pl.col("name").is_in(["same", "variant", "near"])
 BORN = pl.col("birth").is_in(["same", "swapped"])
@@ -117,7 +123,7 @@ class _InClear:
         self.given = details.normal.with_columns(theirs="person_id")
 
     def pairs(self, among: pl.DataFrame, key: Sequence[str], for_pass: str, most: int) -> pl.DataFrame:
-        return paired(among, self._people.ways, key, for_pass, most)
+        return paired(among, self._people.keyed, key, for_pass, most)
 
     def levels(self, pairs: pl.DataFrame) -> pl.DataFrame:
         return compared(pairs, self._details, self._people)
@@ -160,10 +166,11 @@ class _Linking:
             self._leave_out_foreign()
             return
         keyed = [
-            self._pairs(self.open, [identifier], "identifier").with_columns(key=pl.lit(identifier))
-            for identifier in IDENTIFIERS
+            self._pairs(self.open, [identifier], "identifier").with_columns(keys=pl.lit(1 << at))
+            for at, identifier in enumerate(sorted(IDENTIFIERS))
         ]
-        pairs = pl.concat(keyed).group_by("detail", "person_id").agg(pl.col("key").sort().str.join("+"))
+        together = pl.concat(keyed).group_by("detail", "person_id").agg(pl.col("keys").sum())
+        pairs = together.with_columns(key=pl.col("keys").replace_strict(_NUMBERS, return_dtype=pl.String))
         levels = pairs.join(self.by.levels(pairs), on=["detail", "person_id"])
         says_nothing = pl.all_horizontal(pl.col(field) == "absent" for field in ("surname", "forename", "birth"))
         judged = levels.with_columns(
@@ -287,5 +294,5 @@ def _weighed(
 
 def with_evidence(links: pl.DataFrame, details: Details, people: People) -> pl.DataFrame:
     """Links of details with `evidence`, in the order of detail and person."""
-    said = compared(links, details, people).select("detail", "person_id", evidence=evidence())
+    said = in_words(compared(links, details, people))
     return links.join(said, on=["detail", "person_id"], how="left").sort("detail", "person_id")
