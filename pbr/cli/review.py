@@ -198,4 +198,5 @@ def _tell_of(queue: jobs.Queue) -> None:
     if links.is_empty():
         say("No link waits for a person.")
     else:
-        say(f"{links.height} links wait for a person; on {weighty} of them hangs money.")
+        wait = "1 link waits" if links.height == 1 else f"{links.height} links wait"
+        say(f"{wait} for a person; money hangs on {weighty}.")
