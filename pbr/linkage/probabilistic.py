@@ -340,12 +340,12 @@ def score(
 ) -> pl.DataFrame:
     """The weights (`WEIGHTS`) of pairs from `at_least` on, hundredths of a bit, in the order of detail and person.
 
-    `left`: the details (`detail`) to be weighed; all unless given. How rare a value is, is taken over all details and
-    members, whichever are weighed. Of a person recorded in several ways the best one counts. Raises Faults (E311) where
-    a key would make too many pairs.
+    `left`: the details (`detail`) to be weighed; all unless given. How frequent a value is, is taken over all details
+    and members, whichever are weighed. Of a person recorded in several ways the best one counts. Raises Faults (E311)
+    where a key would make too many pairs.
     """
     pairs = alike(details, people, most_pairs, left)
-    return _Weighing.of(details, people).weights(model, pairs, at_least)
+    return _Weighing.of(details, people, model).weights(pairs, at_least)
 
 
 def alike(details: Details, people: People, most_pairs: int, left: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -360,39 +360,37 @@ def alike(details: Details, people: People, most_pairs: int, left: pl.DataFrame 
 
 def parts(details: Details, people: People, model: Model, pairs: pl.DataFrame) -> pl.DataFrame:
     """The weights of given pairs (`detail`, `person_id`), field by field (`PARTS`), in the order of the fields."""
-    return _Weighing.of(details, people).parts(model, pairs)
+    return _Weighing.of(details, people, model).parts(pairs)
 
 
 @dataclass(frozen=True)
 class _Weighing:
-    """Details and members as they are weighed: `COMPARED` and the columns of keys; how often each value is given."""
+    """Details and members as they are weighed: `COMPARED` and the columns of keys; how frequent values are."""
 
+    model: Model
     details: pl.DataFrame
     ways: pl.DataFrame
     frequencies: Mapping[str, pl.DataFrame]
 
     @classmethod
-    def of(cls, details: Details, people: People) -> _Weighing:
-        ours, ways = (
-            prepared(details.normal, "detail"),
-            prepared(every_way(people.ways), "person_id").with_row_index("way"),
-        )
-        return cls(ours, ways, {name: _frequency(ours, ways, name) for name in _BY_FREQUENCY})
+    def of(cls, details: Details, people: People, model: Model) -> _Weighing:
+        ours, ways = prepared(details.normal, "detail"), _numbered(people)
+        return cls(model, ours, ways, _frequencies(ours, ways, model))
 
-    def weights(self, model: Model, pairs: pl.DataFrame, at_least: int) -> pl.DataFrame:
-        with self.weighed(model, pairs) as (linker, run):
+    def weights(self, pairs: pl.DataFrame, at_least: int) -> pl.DataFrame:
+        with self.weighed(pairs) as (linker, run):
             # Rounding moves each field by half a hundredth at most.
             slack = (len(COMPARISONS) + 1) / 200
             predicted = linker.inference.predict(threshold_match_weight=at_least / 100 - slack, warning_mode="never")
             found = run(
-                f"""SELECT unique_id_l AS detail, person_id, max({model.prior} + {_SUM_OF_PARTS}) AS weight
+                f"""SELECT unique_id_l AS detail, person_id, max({self.model.prior} + {_SUM_OF_PARTS}) AS weight
                 FROM {predicted.physical_name} JOIN ways ON way = unique_id_r GROUP BY ALL"""
             )
         return found.cast(WEIGHTS).filter(pl.col("weight") >= at_least).sort("detail", "person_id")
 
-    def best(self, model: Model, pairs: pl.DataFrame) -> pl.DataFrame:
+    def best(self, pairs: pl.DataFrame) -> pl.DataFrame:
         """splink's own row of each pair, by the way of the person that weighs most, in the order of the pairs."""
-        with self.weighed(model, pairs, keep_levels=True) as (linker, run):
+        with self.weighed(pairs, keep_levels=True) as (linker, run):
             predicted = linker.inference.predict(warning_mode="never")
             return run(
                 f"""SELECT p.*, person_id FROM {predicted.physical_name} AS p JOIN ways ON way = unique_id_r
@@ -400,11 +398,11 @@ class _Weighing:
                 ORDER BY unique_id_l, person_id"""
             )
 
-    def parts(self, model: Model, pairs: pl.DataFrame) -> pl.DataFrame:
-        best = self.best(model, pairs).rename({"unique_id_l": "detail"})
+    def parts(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        best = self.best(pairs).rename({"unique_id_l": "detail"})
         best = best.with_row_index("pair")
         fields = [best.select("pair", "detail", "person_id", field=pl.lit("prior"), level=pl.lit(None, pl.String),
-                              weight=pl.lit(model.prior, pl.Int64))]  # fmt: skip
+                              weight=pl.lit(self.model.prior, pl.Int64))]  # fmt: skip
         for each in COMPARISONS:
             names = dict(_gammas(each)) | {-1: "absent"}
             level = pl.col(f"gamma_{each.field}").cast(pl.Int64).replace_strict(names, return_dtype=pl.String)
@@ -416,11 +414,11 @@ class _Weighing:
         return pl.concat(fields).sort("pair", maintain_order=True).select(PARTS.names()).cast(PARTS)
 
     @contextmanager
-    def weighed(self, model: Model, pairs: pl.DataFrame, keep_levels: bool = False) -> Iterator[tuple[Linker, Run]]:
+    def weighed(self, pairs: pl.DataFrame, keep_levels: bool = False) -> Iterator[tuple[Linker, Run]]:
         """A linker that predicts these pairs; `keep_levels`: with the level of each field, and its values."""
         details = self.details.join(pairs.select("detail").unique(), on="detail", how="semi")
         ways = self.ways.join(pairs.select("person_id").unique(), on="person_id", how="semi")
-        settings = dict(model.settings)
+        settings = dict(self.model.settings)
         if keep_levels:
             # With the values come those of the keys, which pairs that are given do not need.
             settings |= {"retain_matching_columns": True, "blocking_rules_to_generate_predictions": []}
@@ -428,19 +426,28 @@ class _Weighing:
             yield weighed
 
 
-_BY_FREQUENCY = [each.by_frequency for each in COMPARISONS if each.by_frequency]
-
-
 def _numbered(people: People) -> pl.DataFrame:
     """The members in every way they can be, as they are compared, counted by `way`."""
     return prepared(every_way(people.ways), "person_id").with_row_index("way")
 
 
-def _frequency(details: pl.DataFrame, ways: pl.DataFrame, column: str) -> pl.DataFrame:
-    """How often each value is given, as a share of all details and of all members with it."""
-    values = pl.concat([details.select(column), ways.select("person_id", column).unique().select(column)]).drop_nulls()
-    counted = values.group_by(column).len()
-    return counted.select(column, (pl.col("len") / values.height).alias(f"tf_{column}"))
+def _frequencies(details: pl.DataFrame, ways: pl.DataFrame, model: Model) -> dict[str, pl.DataFrame]:
+    """How likely each value is on somebody, for the fields where that counts: splink's term frequencies.
+
+    A name with a birth counts once, however many records give it: somebody of whom much is recorded does not make their
+    name more frequent. To the values that are given, one of each of the values that the model expects is added (`1/u`
+    of them), so that what is seen once among few people is not taken for frequent.
+    """
+    named = [frame.select("surname", "forename", "born") for frame in (details, ways)]
+    given = pl.concat(named).unique()
+    found = {}
+    for comparison, own in zip(COMPARISONS, model.settings["comparisons"], strict=True):
+        if (column := comparison.by_frequency) is not None:
+            values = given.select(column).drop_nulls()
+            expected = 1 / own["comparison_levels"][1]["u_probability"]
+            share = pl.col("len") / (values.height + expected)
+            found[column] = values.group_by(column).len().select(column, share.alias(f"tf_{column}"))
+    return found
 
 
 def _part_of(comparison: Comparison) -> str:
@@ -471,21 +478,38 @@ def waterfall_chart(details: Details, people: People, model: Model, pairs: pl.Da
 
     It shows levels and weights, and nothing that a record or a member says.
     """
-    weighing = _Weighing.of(details, people)
-    best = weighing.best(model, pairs).cast({"unique_id_l": pl.UInt32})
+    weighing = _Weighing.of(details, people, model)
+    best = weighing.best(pairs).cast({"unique_id_l": pl.UInt32})
     keyed = best.rename({"unique_id_l": "detail"})
     records = (
         pairs.select("detail", "person_id").join(keyed, on=["detail", "person_id"], maintain_order="left").to_dicts()
     )
-    with weighing.weighed(model, pairs, keep_levels=True) as (linker, _):
+    with weighing.weighed(pairs, keep_levels=True) as (linker, _):
         chart = linker.visualisations.waterfall_chart(records, remove_sensitive_data=True)
         return _page(chart, "How a weight comes about")
 
 
 def _page(chart: Any, title: str) -> str:
-    """The page with its scripts inside. splink gives each a random mark; here the same chart is the same file."""
-    html = chart.to_html(inline=True).replace("<title>Splink chart</title>", f"<title>{title}</title>")
+    """The page with its scripts inside, and forbidden to fetch anything or to offer the chart to an editor elsewhere.
+
+    splink gives each page a random mark; here the same chart is the same file.
+    """
+    html: str = chart.to_html(inline=True)
+    for splinks, ours in (
+        ('<meta charset="utf-8">', f'<meta charset="utf-8">{_NOTHING_FROM_ELSEWHERE}'),
+        ("<title>Splink chart</title>", f"<title>{title}</title>"),
+        (", {}).catch(function", ", {actions: false}).catch(function"),
+    ):
+        assert html.count(splinks) == 1, "splink writes its pages otherwise than this version knows"
+        html = html.replace(splinks, ours)
     return re.sub(r"splink-chart-[0-9a-f]{32}", "chart", html)
+
+
+_NOTHING_FROM_ELSEWHERE = (
+    '<meta http-equiv="Content-Security-Policy" content="'
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data:"
+    '">'
+)
 
 
 # ----------------------------------------------------------------------------------------------------------- splink
