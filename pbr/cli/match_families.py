@@ -25,7 +25,6 @@ SHOWN = {
     ],
     "missing_members": [
         *("family_id", "stranger", "by", "surname", "age_group", "sources", "records", "first_on", "person_id"),
-        "born_like",
     ],
 }
 """The columns that people see of each finding."""
@@ -66,7 +65,8 @@ def families(workspace: Path, as_of: date | None, form: str) -> None:
         named = [table.select(pl.lit(name).alias("finding"), pl.all()) for name, table in tables.items()]
         show(pl.concat(named, how="diagonal"), "csv")
     else:
-        for name, table in tables.items():
+        nobody_listed = pl.col("perhaps") == ""
+        for name, table in (tables | {"missing_members": report.missing.people.filter(nobody_listed)}).items():
             if not table.is_empty():
                 show(_spoken(name, table), title=TITLES[name])
     _sum_up(report)
@@ -101,6 +101,7 @@ def _sum_up(report: FamiliesReport) -> None:
         "one_number": "Pairs of persons who share a number and do not seem to be one: one of each has somebody else's",
         "regrouped": "Families that look like an earlier family regrouped",
         "missing_members": "People who seem to be missing from a family's list",
+        "perhaps_members": "People beside them who are perhaps a member that no pass links, in --csv and --json only",
     }
     for finding, found, families, claimed in report.counts.iter_rows():
         concerned = f" (families concerned: {families}, with {pounds(claimed)} in live claims)" if found else ""

@@ -20,8 +20,9 @@ from pbr.sources import Extract
 
 COUNTS = pl.Schema({"finding": pl.String(), "found": pl.Int64(), "families": pl.Int64(), "claimed_pence": pl.Int64()})
 """One row a finding: `same_persons` and `one_number` (pairs of persons who seem to be one, and who share a number
-only), `regrouped` (pairs of families), `missing_members` (people). How many are `found`, in how many `families`, and
-what the live claim lines of those families come to."""
+only), `regrouped` (pairs of families), `missing_members` and `perhaps_members` (people whom a list seems to lack, and
+who agree with nobody on it, or with a member). How many are `found`, in how many `families`, and what the live claim
+lines of those families come to."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,14 @@ class FamiliesReport:
     @property
     def counts(self) -> pl.DataFrame:
         """How much of each there is (`COUNTS`), in the order of the report."""
+        people = self.missing.people
         is_one = pl.col("basis").is_in(ONE_PERSON)
         rows = [
             ("same_persons", *self._count(self.same_persons.filter(is_one), "person_id", "other_person_id")),
             ("one_number", *self._count(self.same_persons.filter(~is_one), "person_id", "other_person_id")),
             ("regrouped", *self._count(self.regrouped, "family_id", "earlier_family_id")),
-            ("missing_members", *self._count(self.missing.people, "family_id", "stranger")),
+            ("missing_members", *self._count(people.filter(pl.col("perhaps") == ""), "family_id", "stranger")),
+            ("perhaps_members", *self._count(people.filter(pl.col("perhaps") != ""), "family_id", "stranger")),
         ]
         return pl.DataFrame(rows, COUNTS, orient="row")
 

@@ -13,8 +13,10 @@ from datetime import date
 import polars as pl
 
 from pbr.errors import Fault, Faults
+from pbr.linkage.agreement import compared
 from pbr.linkage.details import ABOUT_PEOPLE, Details
 from pbr.linkage.normal import normalised
+from pbr.linkage.people import People
 from pbr.sources import Extract
 from pbr.sources.contracts import IDENTIFIERS
 
@@ -29,7 +31,7 @@ MISSING = pl.Schema(
         "records": pl.Int64(),
         "first_on": pl.Date(),
         "person_id": pl.String(),
-        "born_like": pl.String(),
+        "perhaps": pl.String(),
     }
 )
 """One row for each family and each person it may lack.
@@ -38,8 +40,8 @@ MISSING = pl.Schema(
 dwelling) or `postcode`. `surname`: `same`, or `part` of the family's or around it. `age_group`: `child` or `adult` on
 the first day on which records and the programme meet, `unknown` where no record gives a birth. `sources`: the tables of
 their `records` (how many, in `RECORDS`), joined with `;`. `first_on`: that first day. `person_id`: the authority's own
-id, where a record gives one. `born_like`: members of the family, by id, who were born on the same day: the stranger may
-be one of them under another name, or a twin."""
+id, where a record gives one. `perhaps`: members of the family, by id, whose name agrees while the birth does not
+differ, or whose birth agrees: the stranger is more likely one of them, under details that no pass links, or a twin."""
 
 RECORDS = pl.Schema({"family_id": pl.String(), "stranger": pl.String(), "table": pl.String(), "record_id": pl.String()})
 """The records behind `MISSING`, one row each."""
@@ -96,11 +98,10 @@ def missing_members(
     `most_pairs` pairs.
     """
     pairs = _side_by_side(_strangers(details, links), _homes(members), most_pairs)
-    placed = _placed(_seen(pairs, details, extracts, families, as_of))
+    seen = _seen(pairs, details, extracts, families, as_of)
+    placed = _placed(seen, _perhaps(seen, details, members))
     told = placed.filter(pl.col("reason").is_null())
-    return MissingMembers(
-        _people(told, members), told.select(RECORDS.names()).unique().sort(RECORDS.names()), _left_out(placed)
-    )
+    return MissingMembers(_people(told), told.select(RECORDS.names()).unique().sort(RECORDS.names()), _left_out(placed))
 
 
 # ------------------------------------------------------------------------------------------- who, and where they live
@@ -238,41 +239,56 @@ def _of_term(year: pl.Expr, end: int) -> pl.Expr:
 # --------------------------------------------------------------------------------------------------- what is reported
 
 
-def _placed(seen: pl.DataFrame) -> pl.DataFrame:
-    """What is seen, once for each family and stranger by their best address, with `stranger`, and as `reason` why they
-    are not reported, null where they are.
+def _perhaps(seen: pl.DataFrame, details: Details, members: pl.DataFrame) -> pl.DataFrame:
+    """`family_id`, `who` and `perhaps` (as in `MISSING`) of the strangers who agree with a member of the family."""
+    belong = members.select("family_id", member="person_id").unique()
+    pairs = seen.select("family_id", "who", "detail").unique().join(belong, on="family_id")
+    asked = pairs.select("detail", person_id="member").unique()
+    levels = compared(asked, details, People.of(members)).rename({"person_id": "member"})
+    name, birth = pl.col("name"), pl.col("birth")
+    by_name = name.is_in(["same", "variant", "near", "initial", "surname"]) & (birth != "differs")
+    agree = levels.filter(by_name | birth.is_in(["same", "swapped"]))
+    return (
+        pairs.join(agree, on=["detail", "member"])
+        .group_by("family_id", "who")
+        .agg(perhaps=pl.col("member").unique().sort().str.join(";"))
+    )
+
+
+def _placed(seen: pl.DataFrame, perhaps: pl.DataFrame) -> pl.DataFrame:
+    """What is seen of each stranger at their best address, with `stranger`, `perhaps` (empty where nobody agrees), and
+    as `reason` why they are not reported, null where they are.
+
+    Best is with whom they agree, then in a dwelling. Only who agrees with nobody tells of a crowd.
     """
-    in_a_dwelling = seen.filter(pl.col("by") == "uprn").select("who").unique()
-    by_postcode = seen.filter(pl.col("by") == "postcode").join(in_a_dwelling, on="who", how="anti")
-    found = pl.concat([seen.filter(pl.col("by") == "uprn"), by_postcode])
+    found = seen.join(perhaps, on=["family_id", "who"], how="left").with_columns(pl.col("perhaps").fill_null(""))
+    for better in (pl.col("perhaps") != "", pl.col("by") == "uprn"):
+        found = found.filter(better | ~better.any().over("who"))
     most = pl.col("by").replace_strict(MOST_AT, return_dtype=pl.Int64)
-    crowd = pl.col("who").n_unique().over("family_id", "by", "address")
+    agrees = pl.col("perhaps") != ""
+    crowd = pl.col("who").filter(~agrees).n_unique().over("family_id", "by", "address")
     several = (pl.col("by") == "postcode") & (pl.col("family_id").n_unique().over("who") > 1)
     judged = found.with_columns(
         stranger=pl.concat_str("table", pl.lit("/"), "record_id").min().over("who", "family_id"),
-        reason=pl.when(crowd > most).then(pl.lit("too_many")).when(several).then(pl.lit("several_families")),
+        reason=pl.when(agrees)
+        .then(None)
+        .when(crowd > most)
+        .then(pl.lit("too_many"))
+        .when(several)
+        .then(pl.lit("several_families")),
     )
     told = pl.col("reason").is_null()
-    some_told = told.any().over("who", "family_id")
-    return judged.filter(told | ~some_told)
+    return judged.filter(told | ~told.any().over("who", "family_id"))
 
 
-def _people(told: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
-    born = members.select("family_id", "date_of_birth", "person_id").unique()
-    alike = (
-        told.select("family_id", "stranger", "date_of_birth")
-        .unique()
-        .join(born, on=["family_id", "date_of_birth"])
-        .group_by("family_id", "stranger")
-        .agg(born_like=pl.col("person_id").sort().str.join(";"))
-    )
+def _people(told: pl.DataFrame) -> pl.DataFrame:
     years = (_figures("first_on") - _figures("date_of_birth")) // 10_000
     grown = pl.when(years >= OF_AGE).then(pl.lit("adult")).when(years < OF_AGE).then(pl.lit("child"))
     at_school = pl.when(pl.col("tables").list.set_intersection(list(SCHOOL)).list.len() > 0).then(pl.lit("child"))
     return (
         told.group_by("family_id", "stranger")
         .agg(
-            pl.col("by").max(),
+            pl.col("by", "perhaps").max(),
             pl.col("first_on", "date_of_birth").min(),
             surname=pl.col("agrees").max(),
             tables=pl.col("table").unique().sort(),
@@ -281,8 +297,6 @@ def _people(told: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
         )
         .with_columns(age_group=pl.coalesce(grown, at_school, pl.lit("unknown")))
         .with_columns(sources=pl.col("tables").list.join(";"))
-        .join(alike, on=["family_id", "stranger"], how="left")
-        .with_columns(pl.col("born_like").fill_null(""))
         .select(MISSING.names())
         .cast(MISSING)
         .sort("family_id", "stranger")
