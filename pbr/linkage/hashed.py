@@ -40,8 +40,26 @@ OF_FIELDS: Mapping[tuple[str, ...], tuple[str, ...]] = {
 """The fields by which a pass brings details and members together → the match-keys that stand for them."""
 
 _COMPARED = ("surname", "forename", "surname_words", "forename_words", "date_of_birth", *IDENTIFIERS, *ADDRESSES)
+ALONE = (*IDENTIFIERS, *ADDRESSES)
+"""The fields that a key holds as they are."""
+
+_KEY_NAME = pl.Enum(KEY_NAMES)
+_HOLDS = pl.DataFrame(
+    [
+        {
+            "key_name": key_name,
+            "gives_name": beside == "name" or first in (*WITH_ADDRESS, "moved_house"),
+            "gives_birth": beside == "birth" or first in (*WITH_ADDRESS, "moved_house"),
+            **{f"gives_{field}": field in (first, beside) for field in ALONE},
+        }
+        for key_name in KEY_NAMES
+        for first, _, beside in [key_name.partition("+")]
+    ],
+    schema_overrides={"key_name": _KEY_NAME},
+)
+"""Which fields are in each match-key."""
+
 _HEAD = r"^version:([0-9a-f]{8}) key:([0-9a-f]{8})"
-_TOKEN = r"[a-z_]+(?:\+[a-z]+)?:[0-9a-f]{32}"
 
 
 def require_usable(extracts: Mapping[str, Extract], keys: Mapping[str, bytes]) -> None:
@@ -71,27 +89,29 @@ def _unusable(table: str, cells: pl.DataFrame, key: bytes | None, is_empty: bool
     if cells.is_empty() and not is_empty:
         step = f"Ask for a file made by `pbr match hash`, or take match_keys out of [sources.{table}]."
         yield Fault("E368", table, f"{table} names a key for match-keys, and no row has any", step)
+    distinct = cells.unique("match_keys", keep="first", maintain_order=True)
     head = pl.col("match_keys").str.extract_groups(_HEAD)
-    headed = cells.with_columns(version=head.struct[0], key=head.struct[1]).drop_nulls("version")
+    headed = distinct.with_columns(version=head.struct[0], key=head.struct[1]).drop_nulls("version")
     others = headed.filter(pl.col("key") != check_value(key))
     older = headed.filter(pl.col("version") != version())
     if not others.is_empty():
-        theirs = ", ".join(others["key"].unique().sort())
-        what = (
-            f"{others.height} records of {table} were hashed with key {theirs}, and the one named is {check_value(key)}"
-        )
+        what = f"{table} was hashed with key {_listed(others['key'])}, and the one named is {check_value(key)}"
         yield Fault("E361", _place(others), what, "Name the file of the key that the supplier hashed with.")
     elif not older.is_empty():
-        theirs = ", ".join(older["version"].unique().sort())
-        what = f"{older.height} records of {table} have match-keys of version {theirs}, and this pbr makes {version()}"
+        what = f"{table} has match-keys of version {_listed(older['version'])}, and this pbr makes {version()}"
         yield Fault("E362", _place(older), what, "Hash again, with the same version of pbr on both sides.")
     else:
-        names = cells.select("file", "row", name=pl.col("match_keys").str.extract_all(_TOKEN)).explode("name")
-        names = names.with_columns(pl.col("name").str.split(":").list.first()).drop_nulls("name")
-        unknown = names.filter(~pl.col("name").is_in(KEY_NAMES))
+        # Without their tokens, all but a few cells are alike.
+        named = distinct.with_columns(name=pl.col("match_keys").str.replace_all(r":[0-9a-f]+", ""))
+        names = named.unique("name", keep="first", maintain_order=True).with_columns(pl.col("name").str.split(APART))
+        unknown = names.explode("name").filter(~pl.col("name").is_in(["version", "key", *KEY_NAMES]))
         if not unknown.is_empty():
-            what = f"{table} has match-keys of names that there are not: {', '.join(unknown['name'].unique().sort())}"
+            what = f"{table} has match-keys of names that there are not: {_listed(unknown['name'])}"
             yield Fault("E363", _place(unknown), what, "Ask the supplier for the file as `pbr match hash` made it.")
+
+
+def _listed(words: pl.Series) -> str:
+    return ", ".join(words.unique().sort())
 
 
 def _cells(extract: Extract) -> pl.DataFrame:
@@ -127,20 +147,22 @@ class Hashes:
     """
 
     def __init__(self, details: Details, people: People, keys: Collection[bytes]) -> None:
-        self._mine = _tokens(details)
-        wanted = set(self._mine["key_name"].unique())
+        mine = _tokens(details)
         ways = people.ways.select(pl.col("person_id").alias("id"), pl.col("theirs").alias("person_id"), *_COMPARED)
-        made = combinations(ways, wanted, theirs=True).rename({"id": "of"})
-        empty = made.drop("text").clear().with_columns(token=pl.lit(None, pl.String))
-        of_keys = [hashed(made, key).select(empty.columns) for key in sorted(set(keys))]
-        self._theirs = pl.concat([empty, *of_keys]).rename({"of": "person_id"})
-        self._mine_gives, self._theirs_gives = _gives(self._mine), _known(people)
-        has_id = self._mine.filter(pl.col("key_name") == "person_id").select("detail", person_id="token")
-        self.given = self._mine.select("detail").unique().sort("detail").join(has_id, on="detail", how="left")
+        made = combinations(ways, set(mine["key_name"].unique()), theirs=True).rename({"id": "of"})
+        of_keys = [hashed(made, key) for key in sorted(set(keys))]
+        theirs = pl.concat(of_keys).rename({"of": "person_id"}).with_columns(pl.col("key_name").cast(_KEY_NAME))
+        self._mine_gives, self._theirs_gives = _gives(mine), _known(people)
+        has_id = mine.filter(pl.col("key_name") == "person_id").select("detail", person_id="token")
+        self.given = self._mine_gives.select("detail").sort("detail").join(has_id, on="detail", how="left")
+        # Most records are about nobody that is known: their tokens are in the way of all that follows.
+        self._mine = mine.join(theirs, on="token", how="semi")
+        self._theirs = theirs.join(self._mine, on="token", how="semi")
 
     def pairs(self, among: pl.DataFrame, key: Sequence[str], for_pass: str, most: int) -> pl.DataFrame:
         """The pairs of some of the details and members whose tokens for the fields of a key are equal."""
-        label, of_key = "+".join(key), pl.col("key_name").is_in(OF_FIELDS[tuple(key)])
+        names = pl.Series(OF_FIELDS[tuple(key)], dtype=_KEY_NAME).implode()
+        label, of_key = "+".join(key), pl.col("key_name").is_in(names)
         mine = self._mine.filter(of_key).join(among, on="detail", how="semi").rename({"token": label})
         return paired(mine, self._theirs.filter(of_key).rename({"token": label}), [label], for_pass, most)
 
@@ -153,16 +175,16 @@ class Hashes:
 
     def levels(self, pairs: pl.DataFrame) -> pl.DataFrame:
         """The levels (`agreement.LEVELS`) of pairs: `differs` where both give a field and no token shows it alike."""
-        key_name, pair = pl.col("key_name"), ["detail", "person_id"]
-        holds = {
-            **{number: key_name.str.starts_with(number) for number in IDENTIFIERS},
-            **{address: key_name.str.ends_with(address) for address in ADDRESSES},
-        }
+        pair = ["detail", "person_id"]
         asked = pairs.select(pair).unique()
         equal = asked.join(self._mine, on="detail").join(self._theirs, on=["person_id", "key_name", "token"])
-        shown = equal.group_by(pair).agg(
-            pl.col("name", "surname", "forename", "birth").min(),
-            *(pl.when(each.any()).then(pl.lit("same", FIELD)).alias(field) for field, each in holds.items()),
+        shown = (
+            equal.join(_HOLDS, on="key_name")
+            .group_by(pair)
+            .agg(
+                pl.col("name", "surname", "forename", "birth").min(),
+                *(pl.when(pl.col(f"gives_{field}").any()).then(pl.lit("same", FIELD)).alias(field) for field in ALONE),
+            )
         )
         both = asked.join(shown, on=pair, how="left").join(self._mine_gives, on="detail")
         both = both.join(self._theirs_gives, on="person_id", suffix="_theirs")
@@ -174,37 +196,31 @@ class Hashes:
                 .then(pl.lit("differs", LEVELS[field]))
                 .otherwise(pl.lit("absent", LEVELS[field])),
             )
-            for field in ("name", "surname", "forename", "birth", *holds)
+            for field in ("name", "surname", "forename", "birth", *ALONE)
         ).with_columns(sex=pl.lit("absent", FIELD), address=pl.min_horizontal(ADDRESSES))
         return found.select(LEVELS.names())
 
 
 def _tokens(details: Details) -> pl.DataFrame:
-    """`detail`, `key_name` and `token` of all match-keys that can be read."""
+    """`detail`, `key_name` and `token` of all match-keys that have a known name."""
     cells = details.rows.select("detail", each="match_keys").drop_nulls()
     tokens = cells.with_columns(pl.col("each").str.split(APART)).explode("each")
-    found = tokens.filter(pl.col("each").str.contains(rf"^{_TOKEN}$"))
     parts = pl.col("each").str.split_exact(":", 1)
-    return found.select("detail", key_name=parts.struct[0], token=parts.struct[1]).unique()
+    named = tokens.select(
+        "detail", parts.struct[0].cast(_KEY_NAME, strict=False).alias("key_name"), token=parts.struct[1]
+    )
+    return named.drop_nulls().unique()
 
 
 def _gives(mine: pl.DataFrame) -> pl.DataFrame:
     """Which fields details give (`gives_…`), as far as the names of their keys say."""
-    key_name = pl.col("key_name")
-    first = key_name.str.split("+").list.first()
-    of_both = first.is_in([*WITH_ADDRESS, "moved_house"])
-    holds = {
-        "name": of_both | key_name.str.ends_with("+name"),
-        "birth": of_both | key_name.str.ends_with("+birth"),
-        **{number: first == number for number in IDENTIFIERS},
-        **{address: key_name.str.ends_with(f"+{address}") for address in ADDRESSES},
-    }
-    return mine.group_by("detail").agg(each.any().alias(f"gives_{field}") for field, each in holds.items())
+    named = mine.select("detail", "key_name").unique().join(_HOLDS, on="key_name")
+    return named.group_by("detail").agg(pl.exclude("key_name").any())
 
 
 def _known(people: People) -> pl.DataFrame:
     """Which fields are known of each person (`gives_…`)."""
-    columns = {"name": "surname", "birth": "date_of_birth", **{each: each for each in (*IDENTIFIERS, *ADDRESSES)}}
+    columns = {"name": "surname", "birth": "date_of_birth", **{field: field for field in ALONE}}
     return people.ways.group_by("person_id").agg(
         pl.col(column).is_not_null().any().alias(f"gives_{field}") for field, column in columns.items()
     )

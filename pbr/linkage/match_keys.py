@@ -85,9 +85,8 @@ def _finished(text: str, inner: hashlib._Hash, outer: hashlib._Hash) -> str:
 
 def hashed(made: pl.DataFrame, key: bytes) -> pl.DataFrame:
     """Combinations with `token` in the place of their `text`."""
-    texts = made["text"].unique()
-    tokens = keyed_hashes(texts.to_list(), key, f"match-keys {version()}")
-    return made.join(pl.DataFrame({"text": texts, "token": tokens}), on="text").drop("text")
+    tokens = keyed_hashes(made["text"], key, f"match-keys {version()}")
+    return made.with_columns(pl.Series("token", tokens, pl.String)).drop("text")
 
 
 # --------------------------------------------------------------------------------------------------- combinations
