@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -118,7 +118,8 @@ def _measured(workspace: Workspace | Path | str, as_of: date, say: Say) -> tuple
     measurement = measure_workspace(workspace, as_of, say=say)
     findings = run_engines(measurement.cohorts, ["bulk"], say)
     say("work out what is at stake")
-    keyed = _Keyed.of(measurement.gathered)
+    links = measurement.evidence.links
+    keyed = _Keyed.of(measurement.gathered, links.filter(pl.col("status") == "possible")["detail"].unique())
     return keyed, Queue(measurement, _queue(keyed, measurement, findings))
 
 
@@ -281,11 +282,15 @@ class _Keyed:
     families: pl.DataFrame
 
     @classmethod
-    def of(cls, gathered: Gathered) -> _Keyed:
-        """Raises Faults: E503, E509 where there is no key and none can be made."""
+    def of(cls, gathered: Gathered, only: pl.Series | None = None) -> _Keyed:
+        """Of all details, or only of some. Raises Faults: E503, E509 where there is no key and none can be made."""
         evidence = gathered.evidence
         key, _ = workspace_key(gathered.workspace, gathered.extracts["members"])
-        keys = details_keys(evidence.details, key)
+        details = evidence.details
+        if only is not None:
+            # A key takes a while to make, and most details are linked for sure.
+            details = replace(details, rows=details.rows.filter(pl.col("detail").is_in(only.implode())))
+        keys = details_keys(details, key)
         belongs = evidence.members.select("person_id", "family_id").unique()
         return cls(
             gathered,
@@ -399,7 +404,7 @@ def _ways(gathered: Gathered) -> pl.DataFrame:
 
 
 def _side_by_side(keyed: _Keyed, table: str, record_id: str, people: Sequence[str]) -> pl.DataFrame:
-    given = keyed.records.filter((pl.col("table") == table) & (pl.col("record_id") == record_id))["detail"][0]
+    given = keyed.records.filter((pl.col("table") == table) & (pl.col("record_id") == record_id))["detail"].min()
     own = keyed.gathered.evidence.details.rows.filter(pl.col("detail") == given)
     columns: dict[str, list[str | None]] = {
         "field": list(DETAILS),
@@ -420,7 +425,8 @@ def _for_people(keyed: _Keyed, links: pl.DataFrame) -> pl.DataFrame:
         keyed.records.join(keyed.gathered.evidence.details.rows.select("detail", *identity), on="detail")
         .drop("detail", "details_key")
         .rename({"table": "source"})
-        .unique(["source", "record_id"], keep="first")
+        .sort(pl.all())
+        .unique(["source", "record_id"], keep="first", maintain_order=True)
     )
     every = [
         pl.col(f"{name} of").drop_nulls().unique().sort().str.join(" | ").alias(f"{name} of the person")

@@ -176,6 +176,13 @@ def test_the_queue_is_in_the_order_of_what_matters_and_no_two_rows_tie(folder: P
     assert queue(turned).equals(queue(workspace))
 
 
+def test_each_family_is_priced_by_the_framework_that_was_in_force_for_it(folder: Path) -> None:
+    workspace = write(folder, 2, suspensions("C1"))
+    path = workspace / "pbr.toml"
+    path.write_text(path.read_text().replace('pack = "phase-1"', 'pack = "in-force"'))
+    assert at_stake(workspace) == [("X1", "C1", 150000, "crime_asb_education")]
+
+
 def test_where_nothing_is_open_the_queue_is_empty(folder: Path) -> None:
     assert queue(write(folder, 1)).is_empty()
 
