@@ -204,7 +204,7 @@ class Linkage(Record):
     most_pairs: Count = Field(description="A key that would make more pairs was refused.")
     confirmed_from: int | None = Field(description="Match weight, in bits, that confirmed; null without a model.")
     possible_from: int | None = Field(description="Match weight, in bits, that waited for review.")
-    model: Digest | None = Field(description="SHA-256 of the model that weighed: linkage-model.json of the bundle.")
+    model: Digest | None = Field(description="SHA-256 of linkage-model.json, which weighed; null without one.")
     decisions: Count = Field(description="Reviewers' decisions that stood.")
     decisions_digest: Digest = Field(description="SHA-256 over them.")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from pbr.canonical import digest
+from pbr.canonical import digest, text_digest
 from pbr.claims.contract import Linkage
 from pbr.errors import Fault, Faults
 from pbr.jobs.key import key_of
@@ -46,7 +46,7 @@ def recorded(method: Method) -> Linkage:
         most_pairs=settings.most_pairs,
         confirmed_from=by_weight.confirmed_from if by_weight else None,
         possible_from=by_weight.possible_from if by_weight else None,
-        model=method.model.digest if method.model else None,
+        model=text_digest(method.model.text) if method.model else None,
         decisions=len(decided),
         decisions_digest=digest([list(row) for row in decided]),
     )

@@ -375,6 +375,34 @@ def test_a_bundle_made_again_around_a_change_contradicts_itself(
     assert code in codes(made_again(made, tmp_path, forged))
 
 
+MODEL = '{"format": 1}\n'
+
+
+def weighed(named: str | None) -> BundleContents:
+    """A batch of which run.json names a model by its digest; the text of one goes into its bundle where it is given."""
+    made = contents()
+    return replace(
+        made, run=made.run.model_copy(update={"linkage": made.run.linkage.model_copy(update={"model": named})})
+    )
+
+
+def test_a_bundle_carries_the_model_that_weighed_its_links(tmp_path: Path) -> None:
+    made = replace(weighed(hashlib.sha256(MODEL.encode()).hexdigest()), model=MODEL)
+    path = write_bundle(tmp_path, made).path
+    assert (path / "data/linkage-model.json").read_text() == MODEL
+    assert verify(path) == []
+
+
+@pytest.mark.parametrize(
+    ("named", "carried", "code"), [("e" * 64, MODEL, "E566"), ("e" * 64, None, "E551"), (None, MODEL, "E552")]
+)
+def test_a_model_that_is_another_missing_or_unheard_of_is_a_fault(
+    tmp_path: Path, named: str | None, carried: str | None, code: str
+) -> None:
+    path = write_bundle(tmp_path, replace(weighed(named), model=carried)).path
+    assert codes(path) == [code]
+
+
 def test_a_total_that_was_changed_everywhere_still_does_not_make_its_batch_id(tmp_path: Path) -> None:
     made = contents()
     claim = made.payload["data/claim.csv"].replace(b"70000", b"90000")
