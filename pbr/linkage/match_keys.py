@@ -15,7 +15,7 @@ import polars as pl
 
 from pbr.canonical import canonical
 from pbr.linkage import normal
-from pbr.linkage.agreement import BIRTH, FORENAME, NAME, SURNAME, nickname_groups, nicknames
+from pbr.linkage.agreement import BIRTH, FORENAME, NAME, SURNAME, nicknames
 from pbr.sources.contracts import IDENTIFIERS
 
 ADDRESSES = ("postcode", "uprn")
@@ -58,8 +58,7 @@ def match_keys(identities: pl.DataFrame, key: bytes) -> pl.Series:
 @cache
 def version() -> str:
     """Eight hexadecimal digits of all that decides which text is hashed; part of every token."""
-    of = [_FORM, normal.VERSION, sorted((name, groups) for name, groups in nicknames().items())]
-    return hashlib.sha256(canonical(of)).hexdigest()[:8]
+    return hashlib.sha256(canonical([_FORM, normal.VERSION])).hexdigest()[:8]
 
 
 def check_value(key: bytes) -> str:
@@ -184,7 +183,7 @@ def _names(fields: pl.DataFrame, theirs: bool) -> pl.DataFrame:
     full = named.drop_nulls(["surname", "forename"])
     two = pl.min_horizontal("surname", "forename"), pl.max_horizontal("surname", "forename")
     surnames = _wholes_and_parts(named, "surname", theirs)
-    variants = _crossed(surnames, pl.concat([_wholes_and_parts(named, "forename", theirs), _nicknames(named)]))
+    variants = _crossed(surnames, pl.concat([_wholes_and_parts(named, "forename", theirs), _nicknames(named, theirs)]))
     initials = _crossed(surnames, _initials(named, theirs))
     return pl.concat(
         [
@@ -263,11 +262,28 @@ def _all_but_one(several: pl.DataFrame) -> pl.DataFrame:
     return each.select("way", "id", part=left.list.join(""))
 
 
-def _nicknames(named: pl.DataFrame) -> pl.DataFrame:
-    """The groups of nicknames that the first word of a forename is in."""
-    groups = nickname_groups(pl.col("forename_words").list.first())
-    known = named.select("way", "id", group=groups).explode("group").drop_nulls()
-    return known.select(_form("nickname", pl.col("group").cast(pl.String), "nickname"))
+def _nicknames(named: pl.DataFrame, theirs: bool) -> pl.DataFrame:
+    """The first word of a record's forename; of a member's, all other names that its bearer goes by.
+
+    So the list of nicknames is the programme's alone: it may grow, and files that were hashed before still match.
+    """
+    first = pl.col("forename_words").list.first()
+    given = named.with_columns(first=first).drop_nulls("first")
+    if theirs:
+        given = given.join(_other_names(), on="first").with_columns(first="other")
+    return given.select(_form("nickname", pl.col("first"), "nickname"))
+
+
+@cache
+def _other_names() -> pl.DataFrame:
+    """`first`, `other`: two different names that share a group of nicknames."""
+    names = pl.DataFrame(
+        [(name, group) for name, groups in nicknames().items() for group in groups],
+        schema={"first": pl.String, "group": pl.Int64},
+        orient="row",
+    )
+    both = names.join(names.rename({"first": "other"}), on="group").filter(pl.col("first") != pl.col("other"))
+    return both.select("first", "other").unique()
 
 
 def _initials(named: pl.DataFrame, theirs: bool) -> pl.DataFrame:
