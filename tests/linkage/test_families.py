@@ -195,6 +195,11 @@ def test_twins_with_names_one_character_apart_are_two_people(authority: Authorit
     assert pairs(look(authority, twins)) == []
 
 
+def test_twins_who_share_the_first_of_two_forenames_are_two_people(authority: Authority) -> None:
+    ali, hassan = (MINA | {"forename": f"Mohammed {second}"} for second in ("Ali", "Hassan"))
+    assert pairs(look(authority, [member("P1", "F1", **ali), member("P2", "F1", **hassan)])) == []
+
+
 def test_twins_who_were_given_one_number_are_not_one_person(authority: Authority) -> None:
     report = look(
         authority, [member("P1", "F1", **MINA, upn=UPN), member("P2", "F1", **MINA | {"forename": "Tom"}, upn=UPN)]

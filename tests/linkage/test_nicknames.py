@@ -4,10 +4,13 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import polars as pl
 import pytest
 import yaml
 
 import pbr.linkage
+from pbr.linkage.normal import normalised
+from pbr.sources import IDENTITY
 
 FILE = Path(pbr.linkage.__file__).with_name("nicknames.yaml")
 GROUPS: list[list[str]] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
@@ -26,6 +29,16 @@ def test_the_file_is_a_list_of_lists_of_names() -> None:
 
 def test_names_are_lower_case_letters_in_one_piece() -> None:
     assert [name for group in GROUPS for name in group if not re.fullmatch("[a-z]{2,}", name)] == []
+
+
+def test_names_stand_as_they_are_compared() -> None:
+    names = sorted({name for group in GROUPS for name in group})
+    identity = pl.Schema(dict.fromkeys(IDENTITY, pl.String())) | {"date_of_birth": pl.Date()}
+    written = pl.DataFrame({"forename": names}).select(
+        pl.col(column) if column == "forename" else pl.lit(None, kind).alias(column)
+        for column, kind in identity.items()
+    )
+    assert normalised(written)["forename"].to_list() == names
 
 
 def test_no_name_stands_alone_in_its_group() -> None:
