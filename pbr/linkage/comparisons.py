@@ -144,6 +144,9 @@ KEYS: tuple[tuple[str, ...], ...] = (
     ("surname", "forename", "sector"),
     ("surname_initial", "forename_initial", "postcode"),
     ("forename", "postcode"),
+    ("surname", "postcode"),
+    ("forename", "uprn"),
+    ("surname", "uprn"),
     *((each,) for each in IDENTIFIERS),
 )
 """Pairs are made that agree on one of these. Each is counted before it is made."""
