@@ -303,18 +303,18 @@ def resting(behind: pl.DataFrame) -> pl.DataFrame:
 
 
 def _behind(claimed: _Claimed) -> pl.DataFrame:
-    """The links, not by the authority's own id, of the records on which each line rests: `LINES` and the links'."""
+    """The links, not by the authority's own id, of the records on which each line rests: `LINES` and the links'.
+
+    Facts name records by their ids alone, and two tables may use one id: a link counts if it is to one of the family.
+    """
     links = claimed.links.filter((pl.col("pass") != "person_id") & pl.col("status").is_in(["confirmed", "possible"]))
     found = []
     for cohort in claimed.cohorts:
-        facts = (
-            cohort.facts.to_long().select("family_id", "subject_id", "fact", record_id="records").explode("record_id")
-        )
+        facts = cohort.facts.to_long().select("family_id", "fact", record_id="records").explode("record_id")
         own = facts.drop_nulls("record_id").join(_facts_behind(cohort.rules), on="fact")
-        cited = claimed.lines.join(own, on=["family_id", "route"])
         members = cohort.facts.members.select("family_id", person_id="subject_id")
-        about = cited.join(links, on="record_id").join(members, on=["family_id", "person_id"], how="semi")
-        found.append(about.filter((pl.col("subject_id") == "") | (pl.col("subject_id") == pl.col("person_id"))))
+        cited = claimed.lines.join(own, on=["family_id", "route"])
+        found.append(cited.join(links, on="record_id").join(members, on=["family_id", "person_id"], how="semi"))
     columns = [*LINES, "table", "record_id", "person_id", "status", "pass", "key", "evidence", "weight"]
     return pl.concat([each.select(columns) for each in found]).unique()
 

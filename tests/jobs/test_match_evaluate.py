@@ -170,6 +170,19 @@ def test_a_label_for_somebody_else_and_one_for_nobody_make_false_links(unclaimed
     )
 
 
+def test_a_member_whose_row_is_in_quarantine_is_known_and_their_records_are_missed(unclaimed: Path) -> None:
+    first, *_ = gather(unclaimed).evidence.links.filter(pl.col("status") == "confirmed").iter_rows(named=True)
+    path = labels_of(unclaimed, (first["table"], first["record_id"], first["person_id"]))
+    members = pl.read_csv(unclaimed / "sources" / "members.csv", infer_schema=False)
+    theirs = pl.col("person_id").str.to_uppercase() == first["person_id"].upper()
+    born = pl.when(theirs).then(pl.lit("spoilt")).otherwise("date_of_birth").alias("date_of_birth")
+    members.with_columns(born).write_csv(unclaimed / "sources" / "members.csv")
+    measured = measure_against_labels(unclaimed, path)
+    assert measured.wrong.select("outcome", "record_id", "differs").rows() == [
+        ("missed", first["record_id"], "member in quarantine")
+    ]
+
+
 def test_nothing_that_is_told_names_anybody(unclaimed: Path) -> None:
     members = pl.read_csv(unclaimed / "sources" / "members.csv", infer_schema=False)
     links = gather(unclaimed).evidence.links.filter(pl.col("status") == "confirmed")
@@ -289,6 +302,37 @@ def test_where_every_record_has_the_own_id_no_line_rests_on_anything_else(unclai
     (row,) = estimated.iter_rows(named=True)
     assert row["of_lines"] > 5
     assert (row["status"], row["pass"], row["lines"], row["amount_pence"]) == ("confirmed", "", 0, 0)
+
+
+def test_a_record_of_another_table_that_has_the_same_id_puts_no_line_at_risk(unclaimed: Path, tmp_path: Path) -> None:
+    own = by_own_ids(unclaimed, tmp_path / "own")
+    prepared = prepare(own, DAY, WINDOW, at=NOON, by="somebody")
+    assert prepared.bundle is not None
+    tables = open_bundle(prepared.bundle.path).tables
+    claimed = tables["decisions.parquet"].join(tables["claim.csv"], on="decision_id", how="semi")["family_id"].unique()
+    of_families = pl.col("subject_id") == ""
+    cited = tables["facts.parquet"].filter(of_families & pl.col("family_id").is_in(claimed.implode()))
+    offences = tables["links.parquet"].filter(pl.col("table") == "offending")["record_id"]
+    (record, *_) = cited.explode("records").filter(pl.col("records").is_in(offences.implode()))["records"].sort()
+
+    changed = by_own_ids(unclaimed, tmp_path / "changed")
+    members = pl.read_csv(changed / "members.csv", infer_schema=False)
+    others = members.filter(~pl.col("family_id").is_in(claimed.implode()) & pl.col("upn").is_not_null())
+    terms = pl.read_csv(changed / "attendance.csv", infer_schema=False)
+    one = terms.join(others.select("person_id", "upn", "date_of_birth"), on="person_id", suffix="_of").head(1)
+    assert one.height == 1
+    renamed = one.select(
+        pl.lit(record).alias("record_id"),
+        *(pl.col(name) for name in terms.columns if name not in ("record_id", "person_id", "upn", "date_of_birth")),
+        upn="upn_of",
+        date_of_birth="date_of_birth_of",
+    )
+    rest = terms.filter(pl.col("record_id") != one["record_id"].item())
+    pl.concat([rest, renamed], how="diagonal").write_csv(changed / "attendance.csv")
+
+    estimated = estimate_without_labels(changed, DAY)
+    assert estimated.links.filter(pl.col("pass") == "identifier", status="confirmed")["links"].to_list() == [1]
+    assert estimated.at_risk.select("status", "pass", "lines").rows() == [("confirmed", "", 0)]
 
 
 def test_one_record_without_the_own_id_puts_the_lines_that_cite_it_at_risk(unclaimed: Path, tmp_path: Path) -> None:
