@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 
 import pbr
+from pbr.linkage import attach
+from pbr.linkage.attach import Method
+from pbr.sources import read
+from pbr.workspace import Workspace
 from tests.oracle import phase1
 from tests.oracle.compare import Rows, decide, differences
 from tests.sources.made_sources import Authority
@@ -56,6 +60,34 @@ def test_decide_finds_what_a_person_expects(fixture: Path, tmp_path: Path) -> No
 def test_the_oracle_finds_what_a_person_expects(fixture: Path) -> None:
     found = differences(expected(fixture), phase1.findings(fixture, as_of(fixture)))
     assert not found, f"{fixture.name} (- expected, + the oracle):\n{found}"
+
+
+def expected_links(fixture: Path) -> Rows:
+    with (fixture / "links.csv").open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+@pytest.mark.parametrize("fixture", [p for p in FIXTURES if (p / "links.csv").exists()], ids=lambda p: p.name)
+def test_every_record_is_linked_as_a_person_expects_by_pbr_and_by_the_oracle(fixture: Path) -> None:
+    columns = ["table", "record_id", "person_id", "status", "pass"]
+    expected = [tuple(row[column] for column in columns) for row in expected_links(fixture)]
+    workspace = Workspace.load(fixture)
+    links = attach(read(workspace), Method(workspace.linkage)).links
+    assert sorted(links.select(columns).rows()) == expected
+    known = phase1.Workspace(fixture)
+    declared = [(table, known.sources[table]) for table in phase1.ABOUT_PEOPLE if table in known.sources]
+    rows = [(table, row) for table, source in declared for row in phase1.read_rows(fixture, source)]
+    assert (
+        sorted((table, row["record_id"], *link) for table, row in rows for link in known.members.link(row)) == expected
+    )
+
+
+def test_the_fixtures_of_linkage_show_most_passes() -> None:
+    shown = {(row["pass"], row["status"]) for p in FIXTURES if (p / "links.csv").exists() for row in expected_links(p)}
+    assert {
+        (made_by, "confirmed") for made_by in ("person_id", "identifier", "exact", "name_variant", "birth_swapped")
+    } < shown
+    assert {(made_by, "possible") for made_by in ("identifier", "exact", "birth_near", "moved_house")} < shown
 
 
 def test_needs_under_words_that_no_rule_knows_are_told_of_with_the_families_in_doubt() -> None:

@@ -252,7 +252,7 @@ class Mark:
 class Workspace:
     def __init__(self, folder: Path) -> None:
         declared = tomllib.loads((folder / "pbr.toml").read_text(encoding="utf-8"))
-        sources = declared["sources"]
+        self.sources = sources = {name: s for name, s in declared["sources"].items() if name in REQUIRED}
         self.covers = {
             name: (s["covers"]["from"], s["covers"]["until"])  # both inside
             for name, s in sources.items()
