@@ -31,7 +31,7 @@ def test_the_claim_is_the_one_that_truth_csv_expects(shown: tuple[Path, Result])
             if column.endswith("_pence") and cell != "0"
         )
     assert claimed == expected
-    assert len(claimed) == 22
+    assert len(claimed) == 24
 
 
 def test_each_step_is_a_command_that_can_be_typed(shown: tuple[Path, Result]) -> None:
