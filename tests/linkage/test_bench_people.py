@@ -11,6 +11,7 @@ from pbr.sources import read
 from pbr.sources.identifiers import CHECKED
 from pbr.workspace import Workspace
 from tests.bench import names
+from tests.bench.linkage import judged, summary
 from tests.bench.people import (
     ERRORS,
     IDENTITY,
@@ -286,3 +287,53 @@ def test_a_person_who_moved_or_changed_their_name_has_two_rows_that_follow_each_
     rows = made.members.group_by("person_id").agg(pl.len(), pl.col("joined_on").max(), pl.col("left_on").max())
     assert set(rows["len"].unique()) == {1, 2}
     assert rows.filter(pl.col("len") == 2).select((pl.col("joined_on") == pl.col("left_on")).all()).item()
+
+
+# ------------------------------------------------------------------------------------------------- judging the links
+
+
+def as_links(truth: pl.DataFrame, status: str, person_id: str = "person_id") -> pl.DataFrame:
+    """Links of records about members, each to the person id in that column."""
+    known = truth.filter(pl.col("person_id").is_not_null()).with_row_index("detail")
+    return known.select(
+        "table",
+        "record_id",
+        "detail",
+        pl.col(person_id).alias("person_id"),
+        status=pl.lit(status),
+        **{"pass": pl.lit("p")},
+    )
+
+
+def test_links_to_whom_the_truth_says_are_right_and_none_is_missed(made: County, tmp_path: Path) -> None:
+    made.write(tmp_path)
+    told = summary(judged(as_links(made.truth, "confirmed"), tmp_path), made.truth)
+    assert (told["precision"], told["recall"], told["recall_with_possible"]) == (1, 1, 1)
+    assert told["possible_pairs"] == 0
+
+
+def test_possible_links_count_for_recall_and_for_review_only(made: County, tmp_path: Path) -> None:
+    made.write(tmp_path)
+    links = as_links(made.truth, "possible")
+    told = summary(judged(links, tmp_path), made.truth)
+    assert (told["recall"], told["recall_with_possible"]) == (0, 1)
+    assert told["possible_pairs"] == told["to_review"] == links.height
+
+
+def test_a_link_to_somebody_else_is_false_and_a_record_about_nobody_may_have_none(made: County, tmp_path: Path) -> None:
+    made.write(tmp_path)
+    right = as_links(made.truth, "confirmed")
+    strangers = made.truth.filter(pl.col("person_id").is_null()).head(100).with_columns(person_id=pl.lit("P0000000"))
+    found = judged(pl.concat([right, as_links(strangers, "confirmed")]), tmp_path)
+    told = summary(found, made.truth)
+    assert told["precision"] == pytest.approx(right.height / (right.height + 100))
+    assert told["recall"] == 1
+    assert found.filter(~pl.col("right"))["whose"].str.ends_with("no member").all()
+
+
+def test_either_id_of_somebody_who_is_listed_twice_is_right(made: County, tmp_path: Path) -> None:
+    made.write(tmp_path)
+    again = made.listed.filter(pl.col("person_id").str.starts_with("Q")).select("person", second="person_id")
+    links = as_links(made.truth.join(again, on="person"), "confirmed", "second")
+    assert links.height > 10
+    assert judged(links, tmp_path)["right"].all()
