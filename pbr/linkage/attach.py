@@ -18,7 +18,7 @@ from pbr.linkage.hashed import Hashes, linked_by_hashes, require_usable
 from pbr.linkage.passes import LINKS, OF_DETAILS, Score, link, with_evidence
 from pbr.linkage.people import People
 from pbr.linkage.probabilistic import Model, score
-from pbr.linkage.review import DECISIONS, decided, details_keys
+from pbr.linkage.review import DECISIONS, KEYS, decided, details_keys, standing
 from pbr.sources import IDENTITY, Extract
 from pbr.workspace import LinkageSettings
 
@@ -60,7 +60,8 @@ def attach(extracts: Mapping[str, Extract], how: Method | None = None) -> Eviden
     require_usable(extracts, how.match_keys)
     accepted_members = extracts["members"].accepted
     details, people = Details.of(extracts), People.of(accepted_members)
-    of_details = _linked(details, people, how)
+    decisions = _standing(details, people, how)
+    of_details = _linked(details, people, how, decisions)
     every_link = of_details.join(details.records, on="detail")
     born = accepted_members.select("person_id", "date_of_birth").unique(subset="person_id", keep="any")
 
@@ -97,18 +98,25 @@ def attach(extracts: Mapping[str, Extract], how: Method | None = None) -> Eviden
         },
         links=every_link.select(*LINKS.names(), "detail"),
         details=details,
+        lapsed_decisions=how.decisions.join(decisions, on=["details_key", "person_id"], how="anti").height,
         quarantine=_stacked(quarantine, dict.fromkeys(QUARANTINE, pl.String) | {"row": pl.Int64}),
     )
 
 
-def _linked(details: Details, people: People, how: Method) -> pl.DataFrame:
+def _standing(details: Details, people: People, how: Method) -> pl.DataFrame:
+    """The reviewers' decisions about details and people that there are."""
+    if how.decisions.is_empty():
+        return standing(how.decisions, pl.DataFrame(schema=KEYS), people.ways["person_id"])
+    return standing(how.decisions, details_keys(details, how.key), people.ways["person_id"].unique())
+
+
+def _linked(details: Details, people: People, how: Method, decisions: pl.DataFrame) -> pl.DataFrame:
     """The links of details, by the passes and then by the reviewers, with their evidence."""
     found = link(details, people, how.settings, _score(details, people, how))
     hashes = Hashes(details, people, how.match_keys.values()) if how.match_keys else None
     if hashes:
         found = linked_by_hashes(found, hashes, how.settings)
-    if not how.decisions.is_empty():
-        found = decided(found, details_keys(details, how.key), how.decisions)
+    found = decided(found, decisions)
     links = with_evidence(found.select(OF_DETAILS.names()), details, people)
     return hashes.with_evidence(links) if hashes else links
 

@@ -35,7 +35,8 @@ class Evidence:
     `doubtful_people`: `table`, `person_id`; `doubtful_families`: `table`, `family_id`; a quarantined row of that table
     is about them. `doubtful_members`: `family_id`, `person_id` (the record's id where it has none), `date_of_birth`
     (null where unreadable), of quarantined members' rows. `links`: see `linkage.passes.LINKS`, with `detail`: which of
-    the `details` the record gives; in no order. `quarantine`: what linkage itself found, in the columns of a source's
+    the `details` the record gives; in no order. `lapsed_decisions`: how many of the reviewers' decisions are about
+    details or people that there are no more. `quarantine`: what linkage itself found, in the columns of a source's
     quarantine.
     """
 
@@ -48,6 +49,7 @@ class Evidence:
     coverage: dict[str, Coverage]
     links: pl.DataFrame
     details: Details
+    lapsed_decisions: int
     quarantine: pl.DataFrame
 
     @property

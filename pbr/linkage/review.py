@@ -7,12 +7,10 @@ when the supplier changes them.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 
 import polars as pl
 
-from pbr.canonical import canonical
 from pbr.linkage.details import Details
 from pbr.linkage.normal import FIELDS
 from pbr.linkage.passes import OF_DETAILS
@@ -21,30 +19,48 @@ DECISIONS = pl.Schema({"details_key": pl.String, "person_id": pl.String, "verdic
 """The standing decisions: `verdict` is `accepted` or `rejected`; `seq` the ledger's entry."""
 
 
+KEYS = pl.Schema({"detail": pl.UInt32, "details_key": pl.String})
+"""What the ledger calls each of the details."""
+
+
 def details_keys(details: Details, key: bytes) -> pl.DataFrame:
-    """`detail` and `details_key`: what details are called in the ledger, 32 hexadecimal digits.
+    """What details are called in the ledger (`KEYS`): 32 hexadecimal digits.
 
     HMAC-SHA-256 under the workspace's key of all that is given, as it is compared: nobody without the key can tell
     whose details they are; another way of writing them makes no other key, any other change does. Hashed details are
     called by their match-keys.
     """
-    cells = details.rows.select("detail", "match_keys")
-    hashed = details.normal.select("detail").join(cells, on="detail", how="left", maintain_order="left")
-    fields = details.normal.select(FIELDS.names()).iter_rows()
-    rows = (row if cell is None else (*row, cell) for row, cell in zip(fields, hashed["match_keys"], strict=True))
-    keys = [hmac.new(key, canonical(row), hashlib.sha256).hexdigest()[:32] for row in rows]
-    return details.normal.select("detail", details_key=pl.Series(keys, dtype=pl.String))
+    given = details.normal.hstack(details.rows.select("match_keys"))
+    said = given.select("detail", said=pl.concat_str(_in_one_text(), separator="\x1f"))
+    keys = [hmac.digest(key, text.encode(), "sha256").hex()[:32] for text in said["said"]]
+    return said.select("detail", details_key=pl.Series(keys, dtype=pl.String))
 
 
-def decided(links: pl.DataFrame, keys: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
-    """Links (`passes.OF_DETAILS`) with the decisions applied.
+def _in_one_text() -> list[pl.Expr]:
+    """Every field as text. A field that is not given is told from one that is empty."""
+    lists = [pl.col(name).list.join(" ") for name, kind in FIELDS.items() if isinstance(kind, pl.List)]
+    single = [pl.col(name).cast(pl.String) for name, kind in FIELDS.items() if not isinstance(kind, pl.List)]
+    return [text.fill_null("\x00") for text in (*single, *lists, pl.col("match_keys"))]
+
+
+def standing(decisions: pl.DataFrame, keys: pl.DataFrame, people: pl.Series) -> pl.DataFrame:
+    """`detail`, `details_key`, `person_id`, `verdict`: the decisions about details that some record gives and members.
+
+    The others have lapsed: the supplier changed the details or sends them no more, or the person left the list. `keys`:
+    `KEYS`.
+    """
+    about = decisions.filter(pl.col("person_id").is_in(people.implode()))
+    return about.join(keys, on="details_key").select("detail", "details_key", "person_id", "verdict")
+
+
+def decided(links: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
+    """Links (`passes.OF_DETAILS`) with the decisions that stand (`standing`) applied.
 
     An accepted person is the details' confirmed link, by the pass `review`, and their other links are rejected; a
-    rejected person's link is rejected. `keys`: `details_keys` of the details.
+    rejected person's link is rejected.
     """
-    of_details = decisions.join(keys, on="details_key").select("detail", "person_id", "verdict")
-    accepted = of_details.filter(pl.col("verdict") == "accepted").select("detail", accepted="person_id")
-    rejected = of_details.filter(pl.col("verdict") == "rejected").select("detail", "person_id", rejected=pl.lit(True))
+    accepted = decisions.filter(pl.col("verdict") == "accepted").select("detail", accepted="person_id")
+    rejected = decisions.filter(pl.col("verdict") == "rejected").select("detail", "person_id", rejected=pl.lit(True))
     judged = links.join(accepted, on="detail", how="left").join(rejected, on=["detail", "person_id"], how="left")
     is_theirs = pl.col("person_id") == pl.col("accepted")
     turned_down = pl.col("rejected").fill_null(False) | (pl.col("accepted").is_not_null() & ~is_theirs)

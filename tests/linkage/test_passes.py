@@ -7,13 +7,18 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pbr.linkage import attach
+from pbr.errors import Faults
+from pbr.linkage import Method, attach
 from pbr.linkage.passes import LINKS
+from pbr.workspace import LinkageSettings
 from tests.sources.made_sources import Authority
 
 UPN, OTHER_UPN = "K201000007000", "U800000007000"
 NHS, PNC, NINO = "9990000018", "1996/8000001N", "XA000002A"
-IDENTITY = ("person_id", "upn", "nino", "nhs_number", "pnc_id", "forename", "surname", "date_of_birth", "postcode")
+IDENTITY = (
+    *("person_id", "upn", "nino", "nhs_number", "pnc_id"),
+    *("forename", "surname", "date_of_birth", "sex", "postcode", "uprn"),
+)
 BORN = {"date_of_birth": "2001-05-06"}
 MINA = {"forename": "Mína", "surname": "O’Dell-Vane", "date_of_birth": "2001-05-06", "postcode": "ZZ1 1AA"}
 
@@ -31,14 +36,19 @@ def member(person_id: str, **more: str) -> dict[str, str]:
     return {"person_id": person_id, "family_id": "F1", "date_of_birth": "2001-05-06"} | more
 
 
-def links(authority: Authority, members: list[dict[str, str]], *records: dict[str, str]) -> list[tuple[Any, ...]]:
-    """Person, status, pass and key of every link of offending records R1, R2, …."""
+def write(authority: Authority, members: list[dict[str, str]], *records: dict[str, str]) -> None:
+    """Members, and offending records R1, R2, …."""
     rows = [
         {"record_id": f"R{at}", "kind": "asb", "occurred_on": "2014-01-01"} | record
         for at, record in enumerate(records, 1)
     ]
     authority.write("members", csv(members, "family_id"))
     authority.write("offending", csv(rows, "record_id", "kind", "occurred_on"))
+
+
+def links(authority: Authority, members: list[dict[str, str]], *records: dict[str, str]) -> list[tuple[Any, ...]]:
+    """Person, status, pass and key of every link of the records."""
+    write(authority, members, *records)
     found = attach(authority.read()).links.drop("detail")
     assert found.schema == LINKS
     assert found["table"].unique().to_list() in ([], ["offending"])
@@ -240,6 +250,65 @@ def test_one_departure_from_the_same_has_a_pass_of_its_own(
 ) -> None:
     found = links(authority, [member("P1", **MINA)], MINA | changed)
     assert [each[:3] for each in found] == [("P1", status, by)]
+
+
+@pytest.mark.parametrize(
+    "against",
+    [
+        ({"sex": "M"}, {"sex": "F"}),
+        ({"upn": UPN}, {"upn": OTHER_UPN}),
+        ({"nino": NINO}, {"nino": "XA000003A"}),
+    ],
+)
+def test_what_speaks_against_a_variant_leaves_it_possible_and_never_undoes_the_exact(
+    authority: Authority, against: tuple[dict[str, str], dict[str, str]]
+) -> None:
+    ours, theirs = against
+    members = [member("P1", **MINA, **theirs)]
+    assert links(authority, members, MINA | ours) == [("P1", "confirmed", "exact", EXACT)]
+    found = links(authority, members, MINA | {"forename": "Mira"} | ours)
+    assert [each[:3] for each in found] == [("P1", "possible", "one_character")]
+
+
+def test_a_variant_that_fits_two_members_by_two_passes_is_neither(authority: Authority) -> None:
+    members = [member("P1", **MINA), member("P2", **MINA | {"forename": "Mira", "postcode": "ZZ1 1AB"})]
+    found = links(authority, members, MINA | {"forename": "Mira"})
+    assert [each[:3] for each in found] == [("P1", "possible", "one_character"), ("P2", "possible", "moved_house")]
+
+
+def test_the_same_address_by_its_number_is_the_same_whatever_the_postcode(authority: Authority) -> None:
+    found = links(authority, [member("P1", **MINA, uprn="00100")], MINA | {"postcode": "ZZ1 1AB", "uprn": "100"})
+    assert found == [("P1", "confirmed", "exact", "surname+forename+date_of_birth+uprn")]
+
+
+def test_a_key_that_would_pair_too_many_is_refused_by_name_and_count(authority: Authority) -> None:
+    twins = [MINA | {"forename": name} for name in ("Mina", "Tess", "Una", "Wyn")]
+    write(
+        authority, [member(f"P{at}", **each) for at, each in enumerate(twins)], *[MINA | {"forename": n} for n in "AB"]
+    )
+    extracts = authority.read()
+    assert attach(extracts, Method(LinkageSettings(most_pairs=8))).links.height == 0
+    with pytest.raises(Faults) as raised:
+        attach(extracts, Method(LinkageSettings(most_pairs=7)))
+    (fault,) = raised.value.faults
+    assert (fault.code, fault.place) == ("E311", "pass name_variant")
+    assert "date_of_birth+postcode would make 8 pairs, 8 of them by one value; the most is 7" in fault.what
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"passes": ("person_id", "identifier", "exact")}, []),
+        ({"gives": {"moved_house": "confirmed"}}, [("P1", "confirmed", "moved_house")]),
+        ({"gives": {"moved_house": "possible"}}, [("P1", "possible", "moved_house")]),
+    ],
+)
+def test_a_workspace_says_which_passes_are_asked_and_what_they_give(
+    authority: Authority, settings: dict[str, Any], expected: list[tuple[str, str, str]]
+) -> None:
+    write(authority, [member("P1", **MINA)], MINA | {"postcode": ""})
+    found = attach(authority.read(), Method(LinkageSettings(**settings))).links
+    assert found.select("person_id", "status", "pass").rows() == expected
 
 
 @pytest.mark.parametrize(

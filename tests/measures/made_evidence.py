@@ -101,6 +101,7 @@ def evidence(
         coverage={table: Coverage(*days) for table, days in covered.items() if days is not None},
         links=pl.DataFrame(schema=LINKS),
         details=Details.of({}),
+        lapsed_decisions=0,
         quarantine=pl.DataFrame(),
     )
 
