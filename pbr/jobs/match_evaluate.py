@@ -170,11 +170,17 @@ def _weights(gathered: Gathered, people: People, from_bits: int, details: pl.Dat
 
 
 def _weights_of_all(gathered: Gathered, people: People) -> pl.DataFrame:
-    """The same of all details, and of every pair that is linked, whether or not the model would bring it together."""
+    """The same of all details, and of every pair that is linked, whether or not the model would bring it together.
+
+    Hashes have no weight: the model compares nothing of them.
+    """
     evidence, model = gathered.evidence, gathered.method.model
     assert model is not None
     found = _weights(gathered, people, WEIGHED_FROM, evidence.details.rows.select("detail"))
-    by_content = evidence.links.filter(~pl.col("pass").is_in(quality.TAKEN_AS_RIGHT))
+    hashed = evidence.details.rows.filter(pl.col("match_keys").is_not_null())
+    by_content = evidence.links.filter(~pl.col("pass").is_in(quality.TAKEN_AS_RIGHT)).join(
+        hashed, on="detail", how="anti"
+    )
     pairs = by_content.select("detail", "person_id").unique().join(found, on=["detail", "person_id"], how="anti")
     of_parts = parts(evidence.details, people, model, pairs)
     others = of_parts.group_by("detail", "person_id").agg(pl.col("weight").sum())

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from pbr.errors import Faults
+from pbr.jobs import match_evaluate
 from pbr.jobs.batches import withdraw
 from pbr.jobs.decide import gather
 from pbr.jobs.ledger import batches
@@ -21,8 +22,10 @@ from pbr.jobs.match_evaluate import (
     measure_against_labels,
     resting,
 )
+from pbr.jobs.match_hash import hash_source, write_hashed
 from pbr.jobs.prepare import prepare
 from pbr.jobs.replay import open_bundle
+from pbr.jobs.shared_key import new_key
 from pbr.linkage.details import ABOUT_PEOPLE
 from pbr.linkage.people import People
 from pbr.linkage.probabilistic import train
@@ -244,6 +247,36 @@ def test_with_a_model_every_link_but_by_the_own_id_is_weighed(modelled: Path) ->
     of_lines = estimated.at_risk.filter(pl.col("status") == "confirmed")
     assert of_lines["not_weighed"].to_list() == [0] * of_lines.height
     assert (of_lines["expected_pence"] <= of_lines["amount_pence"]).all()
+
+
+def test_a_link_that_the_model_would_not_have_brought_together_is_weighed_all_the_same(
+    modelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_link = pl.col("status") != "missed"
+    before = estimate_without_labels(modelled, DAY).links.filter(is_link)
+    monkeypatch.setattr(match_evaluate, "WEIGHED_FROM", 45)
+    after = estimate_without_labels(modelled, DAY).links
+    assert after.filter(is_link).equals(before)
+    assert after.filter(~is_link)["links"].item() == 0
+
+
+def test_a_link_by_hashes_is_not_weighed_for_the_model_compares_nothing_of_them(modelled: Path, tmp_path: Path) -> None:
+    workspace = Path(shutil.copytree(modelled, tmp_path / "authority"))
+    key = workspace / "police.key"
+    new_key(key)
+    sent = hash_source(modelled, "offending", key)
+    write_hashed(sent, workspace / "sources" / "police.csv", key)
+    text = (workspace / "pbr.toml").read_text()
+    start, end = text.index("[sources.offending]"), text.index("[sources.employment]")
+    declared = sent.declaration.replace('path = "…"', 'path = "sources/police.csv"').replace('"…"', '"police.key"')
+    (workspace / "pbr.toml").write_text(text[:start] + declared + "\n\n" + text[end:])
+
+    links = gather(workspace).evidence.links
+    open_to_the_model = ~pl.col("pass").is_in(["person_id", "review"])
+    hashed = links.filter(open_to_the_model & (pl.col("table") == "offending")).height
+    assert hashed > 20
+    whole = estimate_without_labels(workspace, DAY).links.filter(pl.col("pass") == "", pl.col("status") != "missed")
+    assert whole["weighed"].sum() == links.filter(open_to_the_model).height - hashed
 
 
 def test_a_batch_and_what_is_left_to_claim_are_told_apart_and_a_withdrawn_batch_is_not(copy: Path) -> None:
