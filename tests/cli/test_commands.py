@@ -172,7 +172,7 @@ def test_no_batch_is_prepared_where_the_second_engine_differs(workspace: Path, m
 def test_prepare_shows_what_fell_out_and_the_same_command_again_finds_its_batch(workspace: Path) -> None:
     ran = pbr(*on(workspace, "prepare"), "--json")
     assert [row["count"] for row in json.loads(ran.stdout) if row["step"] == "considered"] == [60]
-    assert "was prepared before; it is the same: 14 lines" in ran.stderr
+    assert "was prepared before; it is the same: 17 lines" in ran.stderr
     rows = list(csv.DictReader(io.StringIO(pbr(*on(workspace, "prepare"), "--csv").stdout)))
     assert rows[0]["step"] == "considered"
 
@@ -225,7 +225,7 @@ def test_where_the_machine_does_not_know_its_user_they_are_asked_to_say(
 def test_replay_says_what_it_compared(made: Path) -> None:
     ran = pbr("replay", bundle_of(made), "--json")
     told = json.loads(ran.stdout)
-    assert (ran.exit_code, told["equal"], told["lines"]) == (0, True, 14)
+    assert (ran.exit_code, told["equal"], told["lines"]) == (0, True, 17)
     assert "14 claim lines" in ran.stderr
 
 
