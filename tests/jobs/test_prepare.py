@@ -91,7 +91,7 @@ def test_what_is_claimed_once_is_not_claimed_in_the_next_window(copy: Path) -> N
     done = prepared(copy, window="next")
     assert done.bundle is None
     fell = dict(done.selection.attrition.filter(pl.col("outcome") == "dropped").select("reason", "count").rows())
-    assert fell["route_already_claimed"] == 14
+    assert fell["route_already_claimed"] == 17
 
 
 def test_a_batch_taken_back_can_be_prepared_anew_under_another_id(copy: Path) -> None:

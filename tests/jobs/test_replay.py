@@ -32,7 +32,7 @@ def differences(bundle: Path, sources: Path | None = None) -> str:
 def test_a_bundle_as_it_was_made_is_decided_again_in_every_finding(claimed: Path) -> None:
     done = replay(bundle_of(claimed))
     assert done.families > 50
-    assert done.lines == 14
+    assert done.lines == 17
     assert done.changed_inputs is None
     assert set(done.engines) == {"bulk", done.engines[1]}
 
@@ -207,7 +207,7 @@ def test_a_rule_that_is_changed_with_the_digest_in_the_run_changes_every_decisio
 
 def test_a_comment_in_the_rules_changes_no_decision(claimed: Path, tmp_path: Path) -> None:
     commented = with_rule(bundle_of(claimed), tmp_path, "pack.yaml", "id:", "# nothing new\nid:")
-    assert replay(commented).lines == 14
+    assert replay(commented).lines == 17
 
 
 # ---------------------------------------------------------------------------------------------------------- the run
