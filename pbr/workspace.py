@@ -257,7 +257,7 @@ class ProbabilisticSettings(Settings):
     """The pass by weight: the file of its model, and from how many bits of match weight a link is what."""
 
     model: Text = "linkage-model.json"
-    confirmed_from: Annotated[int, Field(strict=True)] = 20
+    confirmed_from: Annotated[int, Field(strict=True)] = 17
     possible_from: Annotated[int, Field(strict=True)] = 5
 
     @model_validator(mode="after")

@@ -143,6 +143,7 @@ KEYS: tuple[tuple[str, ...], ...] = (
     ("surname", "forename", "born_day"),
     ("surname", "forename", "sector"),
     ("surname_initial", "forename_initial", "postcode"),
+    ("surname_initial", "forename_initial", "uprn"),
     ("forename", "postcode"),
     ("surname", "postcode"),
     ("forename", "uprn"),

@@ -237,10 +237,10 @@ class _Linking:
         return first.with_columns(weight=pl.lit(None, pl.Int64))
 
     def to_be_weighed(self) -> pl.DataFrame:
-        """The details (`detail`) that no pass linked for sure, and whose numbers speak against nobody."""
+        """The details (`detail`) that no pass linked for sure."""
         confirmed = pl.concat(self.found).filter(pl.col("status") == "confirmed") if self.found else self.contradicted
-        left = self.open.select("detail").join(self.contradicted, on="detail", how="anti")
-        return left.join(confirmed.select("detail"), on="detail", how="anti").sort("detail")
+        left = self.open.select("detail").join(confirmed.select("detail"), on="detail", how="anti")
+        return left.sort("detail")
 
     def _pairs(self, among: pl.DataFrame, key: Sequence[str], for_pass: str) -> pl.DataFrame:
         return self.by.pairs(among, key, for_pass, self.how.most_pairs)
@@ -267,13 +267,13 @@ def _weighed(
 ) -> pl.DataFrame:
     """Links with those that the weights add; what they confirm takes the place of the details' possible links.
 
-    A weight confirms where it is the only one so high, where no pass before thought of anybody else, and where no
-    identifier and not the sex speaks against it.
+    A weight confirms where it is the only one so high, where no pass before thought of anybody else, where no number
+    may be on the wrong person, and where no identifier and not the sex speaks against it.
     """
     heavy = scored.filter(pl.col("weight") >= settings.confirmed_from * 100)
     alone = heavy.filter(pl.len().over("detail") == 1)
-    thought_of = links.select("detail", other="person_id").join(alone, on="detail")
-    others = thought_of.filter(pl.col("other") != pl.col("person_id")).select("detail")
+    thought_of = links.select("detail", "pass", other="person_id").join(alone, on="detail")
+    others = thought_of.filter((pl.col("other") != pl.col("person_id")) | (pl.col("pass") == "identifier"))
     levels = compared(alone.join(others, on="detail", how="anti"), details, people)
     confirmed = alone.join(levels.filter(~_SPEAKS_AGAINST), on=["detail", "person_id"], how="semi")
 

@@ -19,14 +19,15 @@ from typing import Any
 
 import polars as pl
 
+from pbr.workspace import ProbabilisticSettings
 from tests.bench.people import ERRORS, county
 from tests.bench.stages import Stopwatch
 
 ROOT = Path(__file__).parents[2]
 MADE_BY = [ROOT / "fixtures" / "make.py", *(Path(__file__).with_name(f"{name}.py") for name in ("people", "names"))]
 
-CONFIRMED_FROM, POSSIBLE_FROM = 20, 5
-"""Bits; of the probabilistic pass and of splink alone."""
+THRESHOLDS = ProbabilisticSettings()
+"""What a workspace has unless it says otherwise; of the probabilistic pass and of splink alone."""
 
 # ------------------------------------------------------------------------------------- the ways, in their processes
 
@@ -47,13 +48,10 @@ def probabilistic(folder: Path, watch: Stopwatch) -> pl.DataFrame:
     from pbr.linkage.details import Details
     from pbr.linkage.passes import link
     from pbr.linkage.people import People
-    from pbr.workspace import PASSES, LinkageSettings, ProbabilisticSettings
+    from pbr.workspace import PASSES, LinkageSettings
 
     extracts = _extracts(folder, watch)
-    settings = LinkageSettings(
-        passes=(*PASSES, "probabilistic"),
-        probabilistic=ProbabilisticSettings(confirmed_from=CONFIRMED_FROM, possible_from=POSSIBLE_FROM),
-    )
+    settings = LinkageSettings(passes=(*PASSES, "probabilistic"), probabilistic=THRESHOLDS)
     with watch.stage("train"):
         details, people = Details.of(extracts), People.of(extracts["members"].accepted)
         found = link(details, people, LinkageSettings(passes=("person_id", "identifier")))
@@ -68,7 +66,8 @@ def splink_alone(folder: Path, watch: Stopwatch) -> pl.DataFrame:
 
     Names by Jaro-Winkler similarity and rarity, birth, postcode, sex, each number; pairs that agree on a number or on
     two of surname, forename, birth and postcode; chance agreement by random sampling, the rest by expectation
-    maximisation. Whoever alone has 20 bits is confirmed, all others from 5 are possible.
+    maximisation. The thresholds are ours: whoever alone is above the one is confirmed, all others above the other are
+    possible.
     """
     import duckdb
     import splink.comparison_library as cl
@@ -123,7 +122,7 @@ def splink_alone(folder: Path, watch: Stopwatch) -> pl.DataFrame:
         for rule in (block_on("surname", "forename"), block_on("born"), block_on("postcode", "surname")):
             linker.training.estimate_parameters_using_expectation_maximisation(rule)
     with watch.stage("link"):
-        predicted = linker.inference.predict(threshold_match_weight=POSSIBLE_FROM)
+        predicted = linker.inference.predict(threshold_match_weight=THRESHOLDS.possible_from)
         pairs = pl.from_arrow(predicted.as_pyarrow_table())
         weights = (
             pairs.select(
@@ -135,7 +134,7 @@ def splink_alone(folder: Path, watch: Stopwatch) -> pl.DataFrame:
             .group_by("detail", "person_id")
             .agg(pl.col("match_weight").max())
         )
-        heavy = pl.col("match_weight") >= CONFIRMED_FROM
+        heavy = pl.col("match_weight") >= THRESHOLDS.confirmed_from
         alone = heavy & (heavy.sum().over("detail") == 1)
         status = pl.when(alone).then(pl.lit("confirmed")).otherwise(pl.lit("possible"))
         return (

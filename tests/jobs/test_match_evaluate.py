@@ -216,7 +216,7 @@ def test_with_a_model_the_curve_starts_from_everybody_and_ends_with_who_is_left(
     assert lowest["of"] == lowest["of_all"] == measured.labelled
     assert lowest["found"] >= highest["found"]
     assert lowest["recall"] > 0.9
-    assert measured.thresholds == {"confirmed_from": 20, "possible_from": 5}
+    assert measured.thresholds == {"confirmed_from": 17, "possible_from": 5}
     at_twenty = measured.curve.row(by_predicate=pl.col("from_bits") == 20, named=True)
     assert at_twenty["confirmed"] > 0
     assert at_twenty["precision"] > 0.95
