@@ -202,7 +202,7 @@ def _rows_apart(file: str, then: pl.DataFrame, now: pl.DataFrame) -> Iterator[st
     frames = [_filled(frame.select(columns)) for frame in (then, now)]
     before, after = (frame.group_by(pl.all()).len() for frame in frames)
     for what, here, there in (("then", before, after), ("now", after, before)):
-        if only := here.join(there, on=here.columns, how="anti").height:
+        if only := here.join(there, on=here.columns, how="anti", nulls_equal=True).height:
             yield f"{file}: {only} rows stand there only {what}"
 
 
