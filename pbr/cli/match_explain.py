@@ -65,7 +65,7 @@ def _print(explained: Explained) -> None:
         show(_in_bits(explained.near), title=which or "Who else came near")
     for person_id, of_person in explained.parts.group_by("person_id", maintain_order=True):
         said = of_person.filter(pl.col("level").is_null() | (pl.col("level") != "absent")).drop("person_id")
-        total = bits(of_person["weight"].sum())
+        total = bits(int(of_person["weight"].sum()))
         show(_in_bits(said.with_columns(pl.col("level").fill_null(""))), title=f"{person_id[0]}: {total} bits")
     if not explained.past.is_empty():
         show(explained.past.select("seq", "at", "by", "person_id", "verdict", "why"), title="What reviewers decided")

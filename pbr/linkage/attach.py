@@ -97,7 +97,8 @@ def attach(extracts: Mapping[str, Extract], how: Method | None = None) -> Eviden
             if extract.covers is not None
         },
         links=every_link.select(*LINKS.names(), "detail"),
-        details=details,
+        # Without the normalised fields, which take much room and were needed to compare.
+        details=Details(details.rows, details.records),
         lapsed_decisions=how.decisions.join(decisions, on=["details_key", "person_id"], how="anti").height,
         quarantine=_stacked(quarantine, dict.fromkeys(QUARANTINE, pl.String) | {"row": pl.Int64}),
     )

@@ -360,7 +360,11 @@ class Members:
                 (other.name, other.birth) == ("same", "same") for p, other in agreed.items() if p != person
             )
             status = "confirmed"
-            if not (record.surname or record.forename or record.born):
+            both_give = any(
+                (record.surname and way.surname) or (record.forename and way.forename) or (record.born and way.born)
+                for way in self.ways[person]
+            )
+            if not both_give:
                 status = (GIVES | self.gives)["identifier_alone"]
             elif not (by_name or by_birth) or (somebody_else and not (by_name and by_birth)):
                 status = "possible"
