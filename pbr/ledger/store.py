@@ -68,8 +68,18 @@ LIVE_LINES = pl.Schema(
 )
 """The claim lines of batches that are not withdrawn; `seq` is the entry that prepared the batch."""
 
-DECISIONS = pl.Schema({"details_key": pl.String(), "person_id": pl.String(), "verdict": pl.String(), "seq": pl.Int64()})
-"""The decisions of reviews that stand: `verdict` is `accepted` or `rejected`, `seq` the entry that says so."""
+DECISIONS = pl.Schema(
+    {
+        "details_key": pl.String(),
+        "person_id": pl.String(),
+        "verdict": pl.String(),
+        "seq": pl.Int64(),
+        "table": pl.String(),
+        "record_id": pl.String(),
+    }
+)
+"""The decisions of reviews that stand: `verdict` is `accepted` or `rejected`, `seq` the entry that says so, `table` and
+`record_id` the record that it names."""
 
 REVIEWS = pl.Schema(
     {
@@ -223,7 +233,7 @@ class Ledger:
         """The reviewers' decisions that stand (`DECISIONS`), by details key and person: of each the last, if any."""
         # SQLite takes the other columns from the row that has the greatest `seq`.
         sql = f"""
-            SELECT details_key, person_id, verdict, max(seq) FROM ({DECIDED}) GROUP BY 1, 2
+            SELECT details_key, person_id, verdict, max(seq), "table", record_id FROM ({DECIDED}) GROUP BY 1, 2
             HAVING verdict <> 'reopened' ORDER BY 1, 2"""
         return self._frame(sql, {}, DECISIONS)
 

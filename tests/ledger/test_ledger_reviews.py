@@ -42,9 +42,11 @@ def refused(ledger: Ledger, *decisions: dict[str, str]) -> list[str]:
 
 def test_the_last_decision_stands(ledger: Ledger) -> None:
     review(ledger, decision("P1"), decision("P2", "rejected"))
-    assert ledger.decisions().rows() == [(K1, "P1", "accepted", 1), (K1, "P2", "rejected", 1)]
-    review(ledger, decision("P1", "rejected"))
-    assert ledger.decisions().rows() == [(K1, "P1", "rejected", 2), (K1, "P2", "rejected", 1)]
+    named = ("offending", "o-k1")
+    assert ledger.decisions().rows() == [(K1, "P1", "accepted", 1, *named), (K1, "P2", "rejected", 1, *named)]
+    review(ledger, decision("P1", "rejected", table="marks", record_id="m7"))
+    stands = [(K1, "P1", "rejected", 2, "marks", "m7"), (K1, "P2", "rejected", 1, *named)]
+    assert ledger.decisions().rows() == stands
 
 
 def test_a_decision_that_is_reopened_does_not_stand_and_is_not_forgotten(ledger: Ledger) -> None:
