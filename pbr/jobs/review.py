@@ -20,7 +20,7 @@ from pbr.jobs.decide import Gathered, Measurement, Say, gather, measure_workspac
 from pbr.jobs.key import workspace_key
 from pbr.jobs.stakes import stakes
 from pbr.ledger import NO_BATCH, Entry, Ledger
-from pbr.ledger.kinds import review_faults
+from pbr.ledger.kinds import Standing, review_faults
 from pbr.ledger.store import DECISIONS, LIVE_LINES, REVIEWS
 from pbr.linkage.details import DETAILS
 from pbr.linkage.review import details_keys
@@ -204,7 +204,7 @@ def review(
 
     Raises Faults with all that speaks against them: E330 no such record, E331 several of that id, E332 no such person,
     E334 a rejection of what nothing links, E335 other details than were shown, E336 no such verdict, E337 no reason,
-    those of the ledger (E631–E633), and those of reading and linking.
+    those of the ledger (E631–E634), and those of reading and linking.
     """
     keyed = _Keyed.of(gather(workspace, say))
     workspace = keyed.gathered.workspace
@@ -378,12 +378,12 @@ def _live_lines(workspace: Workspace) -> pl.DataFrame:
         return ledger.live_lines()
 
 
-def _standing(workspace: Workspace) -> dict[str, dict[str, str]]:
-    stands: dict[str, dict[str, str]] = {}
+def _standing(workspace: Workspace) -> Standing:
+    stands: Standing = {}
     if workspace.ledger_path.exists():
         with Ledger.read(workspace.ledger_path) as ledger:
-            for key, person_id, verdict in ledger.decisions().select(DECISIONS.names()[:3]).iter_rows():
-                stands.setdefault(key, {})[person_id] = verdict
+            for key, person_id, verdict, seq in ledger.decisions().select(DECISIONS.names()[:4]).iter_rows():
+                stands.setdefault(key, {})[person_id] = (verdict, seq)
     return stands
 
 

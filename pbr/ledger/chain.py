@@ -65,7 +65,7 @@ def first_misfit(entries: Iterable[Entry], ever_added: int, place: str) -> Fault
             return fault
         states[entry.batch_id] = entry.kind
         for one in _decisions(entry):
-            stands.setdefault(one["details_key"], {})[one["person_id"]] = one["verdict"]
+            stands.setdefault(one["details_key"], {})[one["person_id"]] = (one["verdict"], entry.seq)
         previous, seq = entry.digest, entry.seq
     if ever_added != seq:
         return Fault("E621", f"{place} entry {seq + 1}", f"is missing: {ever_added} entries were written", restore)

@@ -77,8 +77,8 @@ class ReviewDecision(Body):
     """Whether the details that a record gives of somebody are this person's.
 
     `details_key` is a keyed digest of the details, which all records that give the same share; `table` and `record_id`
-    name one of them. `rejected` and `accepted` stand until the same details and person are decided again; `reopened`
-    takes back what stood. `why` is for people and holds no personal data.
+    name one of them. `rejected` and `accepted` stand until `reopened` takes them back; only then can the same details
+    and person be decided anew. `why` is for people and holds no personal data.
     """
 
     details_key: DetailsKey
@@ -194,42 +194,50 @@ def decided_before(db: Database, batch_id: str, body: str) -> Iterator[Fault]:
     decisions = json.loads(body)["decisions"]
     asked = json.dumps(sorted({one["details_key"] for one in decisions}))
     sql = f"""
-        SELECT details_key, person_id, verdict FROM ({DECIDED})
+        SELECT details_key, person_id, verdict, seq FROM ({DECIDED})
         WHERE details_key IN (SELECT value FROM json_each(:asked)) ORDER BY seq"""
     stands: Standing = {}
-    for key, person, verdict in db.execute(sql, {"asked": asked}):
-        stands.setdefault(key, {})[person] = verdict
+    for key, person, verdict, seq in db.execute(sql, {"asked": asked}):
+        stands.setdefault(key, {})[person] = (verdict, seq)
     yield from review_faults(decisions, stands)
 
 
-Standing = dict[str, dict[str, str]]
-"""The last decision on each person, by the key of the details and the person's id."""
+Standing = dict[str, dict[str, tuple[str, int]]]
+"""The last verdict on each person and the entry that holds it, by the key of the details and the person's id."""
+
+_UNDECIDED = ("reopened", 0)
 
 
 def review_faults(decisions: Iterable[Mapping[str, str]], stands: Standing) -> list[Fault]:
     """What does not fit in the decisions of one review, after those that stand; they count together, in any order."""
     found: list[Fault] = []
-    new: Standing = {}
+    new: dict[str, dict[str, str]] = {}
     for one in decisions:
         key, person, verdict = one["details_key"], one["person_id"], one["verdict"]
         place = f"{one['table']} record {one['record_id']}"
+        stood, seq = stands.get(key, {}).get(person, _UNDECIDED)
         if person in new.setdefault(key, {}):
             what = f"person {person} is decided twice for the details that it gives"
             found.append(
                 Fault("E631", place, what, "Decide once: records that give the same details share a decision.")
             )
-        elif stands.get(key, {}).get(person, "reopened") == verdict:
+        elif stood == verdict:
             known = f"person {person} is {verdict} already"
             what = f"nothing is decided of person {person}" if verdict == "reopened" else known
             found.append(Fault("E632", place, what, "`pbr review show` says what was decided of the record."))
+        elif "reopened" not in (stood, verdict):
+            # Nobody overturns what a colleague decided without having seen it.
+            what = f"person {person} was {stood} by entry {seq}, and that stands"
+            step = "Look at why, take it back with `pbr review reopen`, and then decide anew."
+            found.append(Fault("E634", place, what, step))
         new[key][person] = verdict
     for one in decisions:
         key, person = one["details_key"], one["person_id"]
-        then = stands.get(key, {}) | new[key]
+        then = {other: stood for other, (stood, _) in stands.get(key, {}).items()} | new[key]
         others = sorted(other for other, verdict in then.items() if verdict == "accepted" and other != person)
         if one["verdict"] == "accepted" and others:
             what = f"person {person} cannot be accepted while {', '.join(others)} is"
-            step = "A record is about one person at most: reject or reopen the other first."
+            step = "A record is about one person at most: reopen the other first."
             found.append(Fault("E633", f"{one['table']} record {one['record_id']}", what, step))
     return found
 

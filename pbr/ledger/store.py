@@ -157,8 +157,8 @@ class Ledger:
         `batch_id` is `NO_BATCH` for a kind that is about none.
         Raises Faults with everything that speaks against it: E603 body, E604 kind, E605–E607 the batch's state, E608 a
         family and E609 a person with a live line, E610 in use, E611 cannot be written, E612 a line twice, E613 nobody,
-        E630 a batch where none is meant or none where one is, E631–E633 decisions that say nothing new or that stand
-        against others.
+        E630 a batch where none is meant or none where one is, E631–E634 decisions that say nothing new or that go
+        against those that stand.
         """
         if at.tzinfo is None:
             raise ValueError("an entry's time needs its zone")

@@ -227,6 +227,16 @@ def test_a_person_whom_no_pass_thought_of_can_be_accepted(folder: Path) -> None:
     assert (verdict(workspace), verdict(workspace, family="F2")) == ("met", "not_met")
 
 
+def test_what_a_colleague_decided_is_not_overturned_unseen(folder: Path) -> None:
+    workspace = write(folder, 1, suspensions("C1"))
+    decide(workspace, answer("reject"))
+    assert refused(workspace, answer("accept", "X2")) == ["E634"]
+    decide(workspace, answer("reopen", "X3"))
+    decide(workspace, answer("accept", "X2"))
+    assert refused(workspace, answer("reject")) == ["E634"]
+    assert verdict(workspace) == "not_met"
+
+
 def test_a_reopened_link_waits_again(folder: Path) -> None:
     workspace = write(folder, 1, suspensions("C1"))
     before = queue(workspace)
@@ -344,11 +354,11 @@ def test_a_person_recorded_in_two_ways_is_shown_in_both(folder: Path) -> None:
 def test_what_was_decided_before_is_shown_with_who_when_and_why(folder: Path) -> None:
     workspace = write(folder, 1, suspensions("C1"))
     decide(workspace, answer("accept"))
-    review.review(workspace, [answer("reject", "X3", why="another Cora")], at=NOON, by="a.jones")
+    review.review(workspace, [answer("reopen", "X3", why="another Cora")], at=NOON, by="a.jones")
     past = review.show(workspace, "X2").past
     assert past.select("seq", "by", "record_id", "verdict", "why").rows() == [
         (1, "r.patel", "X1", "accepted", "the school says so"),
-        (2, "a.jones", "X3", "rejected", "another Cora"),
+        (2, "a.jones", "X3", "reopened", "another Cora"),
     ]
 
 

@@ -90,7 +90,8 @@ class Histories(RuleBasedStateMachine):
     @rule(decisions=DECISIONS)
     def review(self, decisions: list[dict[str, str]]) -> None:
         new = {(one["details_key"], one["person_id"]): one["verdict"] for one in decisions}
-        changes = all(self.decided.get(about, "reopened") != verdict for about, verdict in new.items())
+        open_before = {about: self.decided.get(about, "reopened") == "reopened" for about in new}
+        changes = all(open_before[about] != (verdict == "reopened") for about, verdict in new.items())
         then = self.decided | new
         keys = [key for (key, _), verdict in then.items() if verdict == "accepted"]
         allowed = len(new) == len(decisions) and changes and len(keys) == len(set(keys))

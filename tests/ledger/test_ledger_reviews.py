@@ -40,12 +40,13 @@ def refused(ledger: Ledger, *decisions: dict[str, str]) -> list[str]:
     return [fault.code for fault in raised.value.faults]
 
 
-def test_the_last_decision_stands(ledger: Ledger) -> None:
+def test_what_was_decided_after_reopening_stands(ledger: Ledger) -> None:
     review(ledger, decision("P1"), decision("P2", "rejected"))
     named = ("offending", "o-k1")
     assert ledger.decisions().rows() == [(K1, "P1", "accepted", 1, *named), (K1, "P2", "rejected", 1, *named)]
+    review(ledger, decision("P1", "reopened"))
     review(ledger, decision("P1", "rejected", table="marks", record_id="m7"))
-    stands = [(K1, "P1", "rejected", 2, "marks", "m7"), (K1, "P2", "rejected", 1, *named)]
+    stands = [(K1, "P1", "rejected", 3, "marks", "m7"), (K1, "P2", "rejected", 1, *named)]
     assert ledger.decisions().rows() == stands
 
 
@@ -68,7 +69,7 @@ def test_a_ledger_without_reviews_has_no_decisions(ledger: Ledger) -> None:
 
 def test_a_second_person_is_not_accepted_while_the_first_is(ledger: Ledger) -> None:
     review(ledger, decision("P1"))
-    with pytest.raises(Faults, match=r"P2 cannot be accepted while P1 is. .* reject or reopen"):
+    with pytest.raises(Faults, match=r"P2 cannot be accepted while P1 is. .* reopen the other"):
         review(ledger, decision("P2"))
     review(ledger, decision("P1", "reopened"))
     review(ledger, decision("P2"))
@@ -77,8 +78,20 @@ def test_a_second_person_is_not_accepted_while_the_first_is(ledger: Ledger) -> N
 
 def test_one_review_may_put_one_person_in_the_place_of_another(ledger: Ledger) -> None:
     review(ledger, decision("P1"))
-    review(ledger, decision("P2"), decision("P1", "rejected"))
-    assert ledger.decisions()["verdict"].to_list() == ["rejected", "accepted"]
+    review(ledger, decision("P2"), decision("P1", "reopened"))
+    assert ledger.decisions().select("person_id", "verdict").rows() == [("P2", "accepted")]
+
+
+@pytest.mark.parametrize(("first", "second"), [("accepted", "rejected"), ("rejected", "accepted")])
+def test_what_stands_is_not_overturned_by_whoever_has_not_seen_it(ledger: Ledger, first: str, second: str) -> None:
+    review(ledger, decision("P9"))
+    review(ledger, decision("P1", first, details="k2"))
+    with pytest.raises(Faults, match=rf"E634 .* P1 was {first} by entry 2, .* `pbr review reopen`"):
+        review(ledger, decision("P1", second, details="k2"))
+    assert refused(ledger, decision("P1", "reopened", details="k2"), decision("P1", second, details="k2")) == ["E631"]
+    review(ledger, decision("P1", "reopened", details="k2"))
+    review(ledger, decision("P1", second, details="k2"))
+    assert ledger.decisions()["verdict"].to_list() == ["accepted", second]
 
 
 def test_one_review_does_not_accept_two_persons_for_the_same_details(ledger: Ledger) -> None:
@@ -152,7 +165,7 @@ def test_reviews_leave_the_batches_as_they_are(ledger: Ledger) -> None:
     live, balances = ledger.live_lines(), ledger.balances()
     review(ledger, decision())
     ledger.append("submitted", "b1", {}, at=NOON, by="j.smith")
-    review(ledger, decision("P1", "rejected"))
+    review(ledger, decision("P1", "reopened"))
     assert ledger.state("b1") == "submitted"
     assert ledger.state(NO_BATCH) is None
     assert ledger.live_lines().equals(live)
