@@ -208,14 +208,15 @@ def review(
     """
     keyed = _Keyed.of(gather(workspace, say))
     workspace = keyed.gathered.workspace
+    stands = _standing(workspace)
     decisions, faults = [], []
     for answer in answers:
         found = keyed.find(answer)
-        against = keyed.against(answer, found)
+        against = keyed.against(answer, found, stands)
         faults += against
         if not against and not isinstance(found, Fault):
             decisions.append(_decision(answer, *found))
-    faults += review_faults(decisions, _standing(workspace))
+    faults += review_faults(decisions, stands)
     if faults:
         raise Faults(faults)
     with Ledger.open(workspace.ledger_path, create=True) as ledger:
@@ -319,8 +320,11 @@ class _Keyed:
         details_key, table = found.row(0)
         return details_key, table
 
-    def against(self, answer: Answer, found: tuple[str, str] | Fault) -> list[Fault]:
-        """Everything that speaks against an answer, but what is decided already."""
+    def against(self, answer: Answer, found: tuple[str, str] | Fault, stands: Standing) -> list[Fault]:
+        """Everything that speaks against an answer, but what is decided already.
+
+        What was decided of somebody who has left the members' table since can be taken back.
+        """
         faults = [found] if isinstance(found, Fault) else []
         if answer.verdict not in (*ANSWERS, *ANSWERS.values()):
             said = f"'{answer.verdict}' is no verdict" if answer.verdict else "a reason is given and no verdict"
@@ -329,7 +333,9 @@ class _Keyed:
             faults.append(
                 Fault("E337", answer.place, "does not say why", "Say it for whoever reads it in a year: no names.")
             )
-        if (self.gathered.extracts["members"].accepted["person_id"] != answer.person_id).all():
+        known = self.gathered.extracts["members"].accepted["person_id"]
+        decided = () if isinstance(found, Fault) or _verdict(answer) != "reopened" else stands.get(found[0], ())
+        if answer.person_id not in decided and (known != answer.person_id).all():
             what = f"there is no member '{answer.person_id}'"
             faults.append(Fault("E332", answer.place, what, "Write the person's id as the members' table has it."))
         if isinstance(found, Fault):

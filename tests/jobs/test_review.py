@@ -237,6 +237,18 @@ def test_what_a_colleague_decided_is_not_overturned_unseen(folder: Path) -> None
     assert verdict(workspace) == "not_met"
 
 
+def test_the_decision_on_a_person_who_left_the_list_is_reopened_and_another_person_accepted(folder: Path) -> None:
+    workspace = write(folder, 2, [*TWIN, *suspensions("C1")])
+    decide(workspace, answer("accept", person="E1"))
+    members = workspace / "sources" / "members.csv"
+    members.write_text("".join(row for row in members.read_text().splitlines(True) if ",E1," not in row))
+    assert refused(workspace, answer("accept")) == ["E633"]
+    assert refused(workspace, answer("reject", person="E1")) == ["E332"]
+    assert refused(workspace, answer("reopen", person="E2")) == ["E332"]
+    decide(workspace, answer("reopen", person="E1"), answer("accept"))
+    assert verdict(workspace) == "not_met"
+
+
 def test_a_reopened_link_waits_again(folder: Path) -> None:
     workspace = write(folder, 1, suspensions("C1"))
     before = queue(workspace)
