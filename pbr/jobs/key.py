@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from pbr.errors import Fault, Faults
+from pbr.linkage.match_keys import keyed_hashes
 from pbr.sources import Extract
 from pbr.workspace import Workspace
 
@@ -47,6 +48,11 @@ def key_of(workspace: Workspace) -> bytes | None:
         step = "Restore it: the pseudonyms of earlier claims were made with it."
         raise Faults(Fault("E503", path.name, "is not a key of 64 hexadecimal digits", step))
     return bytes.fromhex(text)
+
+
+def key_check(key: bytes) -> str:
+    """Eight hexadecimal digits that tell the workspace's key from another, and nothing of the key."""
+    return keyed_hashes(["which key"], key, "workspace key check")[0][:8]
 
 
 def _out_of_reach(path: Path, error: OSError) -> Fault:

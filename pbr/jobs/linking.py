@@ -7,7 +7,7 @@ import polars as pl
 from pbr.canonical import digest, text_digest
 from pbr.claims.contract import Linkage
 from pbr.errors import Fault, Faults
-from pbr.jobs.key import key_of
+from pbr.jobs.key import key_check, key_of
 from pbr.jobs.shared_key import shared_keys
 from pbr.ledger import Ledger
 from pbr.linkage import Method
@@ -22,17 +22,10 @@ def method_of(workspace: Workspace) -> Method:
     Raises Faults: E320-E322 its model, E365 a key that it shares, E503 its own key, E601-E611 its ledger.
     """
     settings = workspace.linkage
-    decisions = _standing(workspace)
+    decisions, key = _standing(workspace)
     model = None
     if settings.probabilistic is not None:
         model = Model.load(workspace.root / settings.probabilistic.model, settings.probabilistic.model)
-    key = b""
-    if not decisions.is_empty():
-        found = key_of(workspace)
-        if found is None:
-            what = "is not there, and reviewers' decisions in the ledger were made under it"
-            raise Faults(Fault("E503", workspace.key_path.name, what, "Restore it: without it none of them holds."))
-        key = found
     return Method(settings, model, decisions, key, shared_keys(workspace))
 
 
@@ -52,9 +45,19 @@ def recorded(method: Method) -> Linkage:
     )
 
 
-def _standing(workspace: Workspace) -> pl.DataFrame:
-    """The decisions that stand; none where there is no ledger yet."""
+def _standing(workspace: Workspace) -> tuple[pl.DataFrame, bytes]:
+    """The decisions that stand and the key under which all of them were made; none where there is no ledger yet."""
     if not workspace.ledger_path.exists():
-        return pl.DataFrame(schema=DECISIONS)
+        return pl.DataFrame(schema=DECISIONS), b""
     with Ledger.read(workspace.ledger_path) as ledger:
-        return ledger.decisions()
+        decisions, by_key = ledger.decisions(), ledger.decisions_by_key()
+    if decisions.is_empty():
+        return decisions, b""
+    key = key_of(workspace)
+    lost = sum(count for check, count in by_key.items() if key is None or check != key_check(key))
+    if key is not None and not lost:
+        return decisions, key
+    problem = "is not there" if key is None else "is another key"
+    standing = "1 reviewers' decision stands" if lost == 1 else f"{lost} reviewers' decisions stand"
+    what = f"{problem}: {standing} in the ledger that {'was' if lost == 1 else 'were'} made under the one before"
+    raise Faults(Fault("E503", workspace.key_path.name, what, "Restore that key: without it none of them holds."))

@@ -17,7 +17,7 @@ import polars as pl
 
 from pbr.errors import Fault, Faults
 from pbr.jobs.decide import Gathered, Measurement, Say, gather, measure_workspace, run_engines
-from pbr.jobs.key import workspace_key
+from pbr.jobs.key import key_check, workspace_key
 from pbr.jobs.stakes import stakes
 from pbr.ledger import NO_BATCH, Entry, Ledger
 from pbr.ledger.kinds import Standing, review_faults
@@ -219,8 +219,9 @@ def review(
     faults += review_faults(decisions, stands)
     if faults:
         raise Faults(faults)
+    body = {"key_check": key_check(keyed.key), "decisions": decisions}
     with Ledger.open(workspace.ledger_path, create=True) as ledger:
-        entry = ledger.append("reviewed", NO_BATCH, {"decisions": decisions}, at=at, by=by)
+        entry = ledger.append("reviewed", NO_BATCH, body, at=at, by=by)
     covered = keyed.covered([decision["details_key"] for decision in decisions])
     return Reviewed(entry, len(decisions), covered)
 
@@ -271,13 +272,14 @@ def read_answers(path: Path) -> list[Answer]:
 
 @dataclass(frozen=True)
 class _Keyed:
-    """A workspace with the key of the details that each record gives.
+    """A workspace with the key of the details that each record gives, all made under `key`.
 
     `records`: `table`, `record_id`, `detail`, `details_key`. `links`: `Evidence.links` and `details_key`. `families`:
     `person_id` and `family_ids`, joined with `;`.
     """
 
     gathered: Gathered
+    key: bytes
     records: pl.DataFrame
     links: pl.DataFrame
     families: pl.DataFrame
@@ -295,6 +297,7 @@ class _Keyed:
         belongs = evidence.members.select("person_id", "family_id").unique()
         return cls(
             gathered,
+            key,
             evidence.details.records.select("table", "record_id", "detail").join(keys, on="detail"),
             evidence.links.join(keys, on="detail"),
             belongs.group_by("person_id").agg(family_ids=pl.col("family_id").sort().str.join(";")),

@@ -21,6 +21,7 @@ Text = Annotated[str, Field(min_length=1)]
 Words = Annotated[str, Field(pattern=r"\S")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 DetailsKey = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+KeyCheck = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
 
 NO_BATCH = ""
 """What stands for the batch in an entry that is about none."""
@@ -97,8 +98,12 @@ def _some(decisions: tuple[ReviewDecision, ...]) -> tuple[ReviewDecision, ...]:
 
 
 class Reviewed(Body):
-    """Somebody decided whom records are about. The entry is about no batch, and changes none that is there."""
+    """Somebody decided whom records are about. The entry is about no batch, and changes none that is there.
 
+    `key_check` tells the key under which its details keys were made from every other, and nothing of that key.
+    """
+
+    key_check: KeyCheck
     decisions: Annotated[tuple[ReviewDecision, ...], AfterValidator(_some)]
 
 
@@ -178,6 +183,7 @@ def _repeated(db: Database, body: str, column: str, code: str, what: str, within
 
 DECIDED = """
 SELECT entries.seq, entries.at, entries."by",
+  json_extract(entries.body, '$.key_check') AS key_check,
   json_extract(decision.value, '$.details_key') AS details_key,
   json_extract(decision.value, '$.table') AS "table",
   json_extract(decision.value, '$.record_id') AS record_id,

@@ -237,6 +237,15 @@ class Ledger:
             HAVING verdict <> 'reopened' ORDER BY 1, 2"""
         return self._frame(sql, {}, DECISIONS)
 
+    def decisions_by_key(self) -> dict[str, int]:
+        """How many decisions stand under each key, by its check value (`kinds.Reviewed.key_check`)."""
+        sql = f"""
+            SELECT key_check, count(*) FROM (
+              SELECT key_check, verdict, max(seq) FROM ({DECIDED}) GROUP BY details_key, person_id
+              HAVING verdict <> 'reopened'
+            ) GROUP BY 1 ORDER BY 1"""
+        return dict(self._frame(sql, {}, pl.Schema({"key_check": pl.String(), "decisions": pl.Int64()})).iter_rows())
+
     def reviews(self) -> pl.DataFrame:
         """Every decision that was ever made in a review (`REVIEWS`), in the order in which they were made."""
         named = ", ".join(f'"{name}"' for name in REVIEWS)

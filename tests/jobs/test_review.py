@@ -282,6 +282,34 @@ def test_the_ledger_holds_nobodys_name(folder: Path) -> None:
     assert not [secret for secret in (b"Cora", b"Ashbeck", b"2003-05-04") if secret in content]
 
 
+def test_nothing_is_decided_under_another_key_than_that_of_the_decisions_that_stand(folder: Path) -> None:
+    workspace = write(folder, 2, [*suspensions("C1"), *suspensions("D2", 3, "Y")])
+    decide(workspace, answer("reject"), answer("reject", "Y1", "D2"))
+    key = workspace / "pbr.key"
+    right = key.read_text()
+    key.write_text("0" * 64 + "\n")
+    told = (
+        r"E503 pbr.key is another key: 2 reviewers' decisions stand in the ledger that were made under the one before"
+    )
+    for attempt in (
+        verdict,
+        queue,
+        lambda folder: review.show(folder, "X1"),
+        lambda folder: decide(folder, answer("reopen")),
+    ):
+        with pytest.raises(Faults, match=told):
+            attempt(workspace)
+    key.unlink()
+    with pytest.raises(Faults, match=r"E503 pbr.key is not there: 2 reviewers' decisions stand"):
+        verdict(workspace)
+    key.write_text(right)
+    decide(workspace, answer("reopen"), answer("reopen", "Y1", "D2"))
+    key.write_text("0" * 64 + "\n")
+    assert verdict(workspace) == "unknown"
+    decide(workspace, answer("reject"))
+    assert verdict(workspace) == "met"
+
+
 def test_a_batch_prepared_before_a_decision_stays_and_preparing_again_makes_another(folder: Path) -> None:
     workspace = write(folder, 2, suspensions("C1"))
     first = prepare(workspace, AS_OF, "2014-10", at=NOON, by="somebody")

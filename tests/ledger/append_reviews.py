@@ -10,13 +10,13 @@ from pathlib import Path
 
 from pbr.errors import Faults
 from pbr.ledger import NO_BATCH, Ledger
-from tests.ledger.made_batches import NOON, decision
+from tests.ledger.made_batches import NOON, decision, reviewed
 
 
 def main(path: str, person: str, reviews: str) -> None:
     with Ledger.open(Path(path), create=True) as ledger:
         for number in range(int(reviews)):
-            made = {"decisions": [decision(person, details=f"{number:03}")]}
+            made = reviewed(decision(person, details=f"{number:03}"))
             try:
                 ledger.append("reviewed", NO_BATCH, made, at=NOON, by=person)
                 outcome = "in"

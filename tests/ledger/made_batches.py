@@ -40,6 +40,10 @@ def prepared(*lines: dict[str, Any], window: str = "2014-09", run_key: str = "ru
     }
 
 
+def reviewed(*decisions: dict[str, str], key_check: str = "0" * 8) -> dict[str, Any]:
+    return {"key_check": key_check, "decisions": decisions}
+
+
 def decision(person: str = "P1", verdict: str = "accepted", details: str = "k1", **other: str) -> dict[str, str]:
     return {
         "details_key": details.encode().hex().rjust(32, "0"),

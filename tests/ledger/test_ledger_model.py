@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from pbr.errors import Faults
 from pbr.ledger import NO_BATCH, Ledger
-from tests.ledger.made_batches import NOON, decision, line, prepared
+from tests.ledger.made_batches import NOON, decision, line, prepared, reviewed
 
 BATCHES = st.sampled_from(["b1", "b2", "b3", "b4", "b5"])
 LINES = st.lists(
@@ -95,7 +95,7 @@ class Histories(RuleBasedStateMachine):
         then = self.decided | new
         keys = [key for (key, _), verdict in then.items() if verdict == "accepted"]
         allowed = len(new) == len(decisions) and changes and len(keys) == len(set(keys))
-        self.attempt("reviewed", NO_BATCH, {"decisions": decisions}, allowed)
+        self.attempt("reviewed", NO_BATCH, reviewed(*decisions), allowed)
         if allowed:
             self.decided = then
 

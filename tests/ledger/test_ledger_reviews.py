@@ -11,7 +11,7 @@ import pytest
 
 from pbr.errors import Faults
 from pbr.ledger import NO_BATCH, Entry, Ledger
-from tests.ledger.made_batches import NOON, decision, line, prepared
+from tests.ledger.made_batches import NOON, decision, line, prepared, reviewed
 
 ROOT = Path(__file__).parents[2]
 K1, K2 = (decision(details=name)["details_key"] for name in ("k1", "k2"))
@@ -28,8 +28,8 @@ def ledger(path: Path) -> Iterator[Ledger]:
         yield ledger
 
 
-def review(ledger: Ledger, *decisions: dict[str, str], by: str = "r.patel") -> Entry:
-    return ledger.append("reviewed", NO_BATCH, {"decisions": decisions}, at=NOON, by=by)
+def review(ledger: Ledger, *decisions: dict[str, str], by: str = "r.patel", key_check: str = "0" * 8) -> Entry:
+    return ledger.append("reviewed", NO_BATCH, reviewed(*decisions, key_check=key_check), at=NOON, by=by)
 
 
 def refused(ledger: Ledger, *decisions: dict[str, str]) -> list[str]:
@@ -142,13 +142,27 @@ def test_a_decision_that_is_not_as_agreed_is_refused(ledger: Ledger, wrong: dict
     assert refused(ledger, decision() | wrong) == ["E603"]
 
 
+@pytest.mark.parametrize("check", ["", "0" * 64, "the key"])
+def test_a_review_says_under_which_key_it_was_made_and_not_the_key(ledger: Ledger, check: str) -> None:
+    with pytest.raises(Faults, match="E603 the review reviewed: key_check"):
+        review(ledger, decision(), key_check=check)
+
+
+def test_the_decisions_that_stand_are_counted_by_the_key_under_which_they_were_made(ledger: Ledger) -> None:
+    assert ledger.decisions_by_key() == {}
+    review(ledger, decision("P1"), decision("P2", "rejected"), key_check="a" * 8)
+    review(ledger, decision("P2", "reopened"), key_check="b" * 8)
+    review(ledger, decision("P1", details="k2"), key_check="b" * 8)
+    assert ledger.decisions_by_key() == {"a" * 8: 1, "b" * 8: 1}
+
+
 def test_a_review_decides_something(ledger: Ledger) -> None:
     assert refused(ledger) == ["E603"]
 
 
 def test_a_review_is_about_no_batch_and_every_other_entry_about_one(ledger: Ledger) -> None:
     with pytest.raises(Faults, match="E630"):
-        ledger.append("reviewed", "b1", {"decisions": [decision()]}, at=NOON, by="r.patel")
+        ledger.append("reviewed", "b1", reviewed(decision()), at=NOON, by="r.patel")
     with pytest.raises(Faults, match="E630"):
         ledger.append("prepared", NO_BATCH, prepared(line("F1")), at=NOON, by="r.patel")
     assert ledger.last() is None
