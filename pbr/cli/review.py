@@ -180,8 +180,7 @@ def import_(workspace: Path, answers: Path, by: str) -> None:
 
 
 def _decide(answer: str, workspace: Path, record: str, person: str, why: str, source: str | None, by: str) -> None:
-    place = f"{source} record {record}" if source else f"record {record}"
-    said = jobs.Answer(place, source, record, person, answer, why)
+    said = jobs.Answer("", source, record, person, answer, why)
     with progress("Reviewing") as step:
         _tell(jobs.review(workspace, [said], at=datetime.now(UTC), by=by, say=step))
 

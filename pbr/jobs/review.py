@@ -24,7 +24,7 @@ from pbr.ledger.kinds import Standing, review_faults
 from pbr.ledger.store import DECISIONS, LIVE_LINES, REVIEWS
 from pbr.linkage.details import DETAILS
 from pbr.linkage.review import details_keys
-from pbr.workspace import Workspace
+from pbr.workspace import TABLES, Workspace
 
 QUEUE = pl.Schema(
     {
@@ -84,6 +84,7 @@ class Shown:
 class Answer:
     """What somebody says of a record and a person. `place` is where they said it, for faults.
 
+    In a file with one column too many any of these may hold a name: no fault repeats what is not known to be an id.
     `details_key` is what they were shown, where that is known: the record must still give the same details.
     """
 
@@ -168,8 +169,7 @@ def show(
     Raises Faults: E330 no such record, E331 several of that id, and those of reading and linking.
     """
     keyed = _Keyed.of(gather(workspace, say))
-    place = f"{source} record {record_id}" if source else f"record {record_id}"
-    found = keyed.find(Answer(place, source, record_id, "", "", ""))
+    found = keyed.find(Answer("", source, record_id, "", "", ""))
     if isinstance(found, Fault):
         raise Faults(found)
     details_key, table = found
@@ -309,17 +309,19 @@ class _Keyed:
         if answer.source is not None:
             named &= pl.col("table") == answer.source
         found = self.records.filter(named).select("details_key", "table").unique().sort("table", "details_key")
+        place = _cell(answer, "record_id")
         if found.is_empty():
-            where = f"source {answer.source}" if answer.source else "any source of records about people"
+            where = f"in source {answer.source}" if answer.source in TABLES else "where it is looked for"
+            where = "in any source of records about people" if answer.source is None else where
             step = "See `pbr review list` for those that wait for a decision."
-            return Fault("E330", answer.place, f"there is no record '{answer.record_id}' in {where}", step)
+            return Fault("E330", place, f"names no record that is {where}", step)
         if found["details_key"].n_unique() > 1:
             tables = ", ".join(found["table"].unique().sort())
-            several = f"record '{answer.record_id}' is there with different details, in {tables}"
+            several = f"names records of different details, in {tables}"
             step = (
                 "Say which with --source." if found["table"].n_unique() > 1 else "Ask the supplier which row is right."
             )
-            return Fault("E331", answer.place, several, step)
+            return Fault("E331", place, several, step)
         details_key, table = found.row(0)
         return details_key, table
 
@@ -330,26 +332,29 @@ class _Keyed:
         """
         faults = [found] if isinstance(found, Fault) else []
         if answer.verdict not in (*ANSWERS, *ANSWERS.values()):
-            said = f"'{answer.verdict}' is no verdict" if answer.verdict else "a reason is given and no verdict"
-            faults.append(Fault("E336", answer.place, said, f"Write {', '.join(ANSWERS)}."))
+            said = "is none that can be given" if answer.verdict else "is empty, and a reason is given"
+            faults.append(Fault("E336", _cell(answer, "verdict"), said, f"Write {', '.join(ANSWERS)}."))
         if not answer.why.strip():
-            faults.append(
-                Fault("E337", answer.place, "does not say why", "Say it for whoever reads it in a year: no names.")
-            )
+            step = "Say why, for whoever reads it in a year: no names."
+            faults.append(Fault("E337", _cell(answer, "why"), "is empty", step))
         known = self.gathered.extracts["members"].accepted["person_id"]
         decided = () if isinstance(found, Fault) or _verdict(answer) != "reopened" else stands.get(found[0], ())
         if answer.person_id not in decided and (known != answer.person_id).all():
-            what = f"there is no member '{answer.person_id}'"
-            faults.append(Fault("E332", answer.place, what, "Write the person's id as the members' table has it."))
+            step = "Write the person's id as the members' table has it."
+            faults.append(Fault("E332", _cell(answer, "person_id"), "names no member", step))
         if isinstance(found, Fault):
             return faults
         details_key, _ = found
         if answer.details_key not in (None, details_key):
-            what = "gives other details of its person than when the queue was exported"
-            faults.append(Fault("E335", answer.place, what, "Export the queue again, and look at it anew."))
+            what = "names a record that gives other details of its person than when the queue was exported"
+            faults.append(
+                Fault("E335", _cell(answer, "record_id"), what, "Export the queue again, and look at it anew.")
+            )
         elif _verdict(answer) == "rejected" and not faults and not self._is_linked(details_key, answer.person_id):
-            what = f"nothing links record '{answer.record_id}' to person {answer.person_id}"
-            faults.append(Fault("E334", answer.place, what, "`pbr review show` says whom it may be about."))
+            what = f"names a person to whom nothing links record {answer.record_id}"
+            faults.append(
+                Fault("E334", _cell(answer, "person_id"), what, "`pbr review show` says whom it may be about.")
+            )
         return faults
 
     def _is_linked(self, details_key: str, person_id: str) -> bool:
@@ -360,6 +365,11 @@ class _Keyed:
         """How many records give these details."""
         about = self.records.filter(pl.col("details_key").is_in(list(keys)))
         return about.select("table", "record_id").unique().height
+
+
+def _cell(answer: Answer, column: str) -> str:
+    """The place of a fault in one of the things that an answer says."""
+    return f"{answer.place} {column}".strip()
 
 
 def _verdict(answer: Answer) -> str:

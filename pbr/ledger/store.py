@@ -181,7 +181,7 @@ class Ledger:
     def _refusals(self, kind: str, batch_id: str, body: str, by: str) -> list[Fault]:
         found = body_faults(kind, body, place_of(batch_id))
         if not by.strip():
-            found.append(Fault("E613", place_of(batch_id), "an entry names who made it", "Say who you are."))
+            found.append(Fault("E613", place_of(batch_id), "does not say who made it", "Say who you are."))
         if found:
             return found
         if step := step_fault(kind, batch_id, self.state(batch_id)):

@@ -350,6 +350,32 @@ def test_everything_that_is_wrong_is_told_at_once_and_nothing_is_entered(folder:
     assert sorted(refused(workspace, *wrong)) == ["E330", "E332", "E336", "E337", "E633", "E633"]
 
 
+def test_what_stands_where_an_id_should_is_never_repeated(folder: Path) -> None:
+    workspace = write(folder, 1, suspensions("C1"))
+    decide(workspace, answer("reject"))
+    name = "Cora Ashbeck"
+    wrong = [
+        Answer("queue.csv:2", name, name, name, name.lower(), name, name),
+        Answer("queue.csv:3", "exclusions", "X1", name, "reopen", name),
+        Answer("queue.csv:4", "exclusions", name, "C1", "reject", name),
+        Answer("queue.csv:5", None, "X1", "C1", "reopen", name, name),
+        Answer("queue.csv:6", None, "X2", "D1", "reject", name),
+    ]
+    with pytest.raises(Faults) as raised:
+        decide(workspace, *wrong)
+    told = [(fault.code, fault.place) for fault in raised.value.faults]
+    assert told == [
+        ("E332", "queue.csv:2 person_id"),
+        ("E330", "queue.csv:2 record_id"),
+        ("E336", "queue.csv:2 verdict"),
+        ("E332", "queue.csv:3 person_id"),
+        ("E330", "queue.csv:4 record_id"),
+        ("E335", "queue.csv:5 record_id"),
+        ("E334", "queue.csv:6 person_id"),
+    ]
+    assert "ashbeck" not in str(raised.value).lower()
+
+
 def test_an_id_that_several_sources_use_needs_its_source(folder: Path) -> None:
     other = ("offending", named("D1") | {"record_id": "X1", "kind": "asb", "occurred_on": "2014-05-01"})
     workspace = write(folder, 1, [other, *suspensions("C1")])
@@ -461,9 +487,9 @@ def test_every_bad_row_is_told_with_its_number_and_nothing_is_entered(exported: 
     with pytest.raises(Faults) as raised:
         review.review(exported.parent, review.read_answers(exported), at=NOON, by="r.patel")
     assert [(fault.code, fault.place) for fault in raised.value.faults] == [
-        ("E337", "queue.csv:2"),
-        ("E336", "queue.csv:3"),
-        ("E336", "queue.csv:4"),
+        ("E337", "queue.csv:2 why"),
+        ("E336", "queue.csv:3 verdict"),
+        ("E336", "queue.csv:4 verdict"),
     ]
     assert not (exported.parent / "ledger.sqlite").exists()
 

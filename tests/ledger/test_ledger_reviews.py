@@ -169,7 +169,7 @@ def test_a_review_is_about_no_batch_and_every_other_entry_about_one(ledger: Ledg
 
 
 def test_a_review_names_who_made_it(ledger: Ledger) -> None:
-    with pytest.raises(Faults, match="E613 the review"):
+    with pytest.raises(Faults, match="E613 the review does not say who made it"):
         review(ledger, decision(), by=" ")
 
 
