@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
+import fastexcel
 import polars as pl
 
 from pbr.errors import Fault, Faults
@@ -483,6 +484,6 @@ def _rows(path: Path) -> pl.DataFrame:
             # What a spreadsheet makes of a CSV file on Windows.
             text = content.decode("windows-1252")
         return pl.read_csv(text.encode(), infer_schema=False)
-    except (UnicodeDecodeError, pl.exceptions.PolarsError) as error:
+    except (UnicodeDecodeError, pl.exceptions.PolarsError, fastexcel.FastExcelError) as error:
         step = "Take the file that `pbr review export` wrote, saved as CSV or XLSX."
         raise Faults(Fault("E338", path.name, "cannot be read as a table", step)) from error

@@ -522,6 +522,21 @@ def test_a_file_that_is_no_queue_is_refused(tmp_path: Path, content: str) -> Non
         review.read_answers(path)
 
 
+@pytest.mark.parametrize("kept", [0, 100, 3000])
+def test_a_workbook_that_is_cut_off_is_refused(tmp_path: Path, kept: int) -> None:
+    path = tmp_path / "queue.xlsx"
+    pl.DataFrame({"verdict": ["accept"]}).write_excel(path)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(Faults, match=r"E338 queue.xlsx cannot be read as a table"):
+        review.read_answers(path)
+
+
+def test_a_workbook_without_a_row_is_refused(tmp_path: Path) -> None:
+    pl.DataFrame().write_excel(tmp_path / "queue.xlsx")
+    with pytest.raises(Faults, match="E338"):
+        review.read_answers(tmp_path / "queue.xlsx")
+
+
 def test_a_queue_that_nobody_filled_in_is_refused(exported: Path) -> None:
     with pytest.raises(Faults, match=r"E338 .* decides nothing"):
         review.read_answers(exported)
