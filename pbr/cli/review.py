@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -27,6 +28,10 @@ from pbr.values import pounds
 from pbr.workspace import TABLES
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\xad\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff]")
+"""Control characters, and those that are not seen or turn the direction of what follows."""
+INSTEAD = "\N{REPLACEMENT CHARACTER}"
 
 SHOWN = ["source", "record_id", "records", "person_id", "family_ids", "pass", "candidates", "at_stake", "verdicts"]
 
@@ -75,7 +80,7 @@ def list_(workspace: Path, as_of: date, form: str) -> None:
         show(found.links, form)
     elif not found.links.is_empty():
         at_stake = pl.Series("at_stake", [pounds(pence) for pence in found.links["at_stake_pence"]], pl.String)
-        show(found.links.with_columns(at_stake).select(SHOWN))
+        show(_printable(found.links.with_columns(at_stake).select(SHOWN)))
     _tell_of(found)
 
 
@@ -98,12 +103,14 @@ def show_(workspace: Path, record: str, source: str | None, as_json: bool) -> No
         frames = {name: part.to_dicts() for name, part in vars(shown).items() if isinstance(part, pl.DataFrame)}
         show_json({**vars(shown), **frames})
         return
-    more = f", which gives the same details as {shown.records - 1} others" if shown.records > 1 else ""
-    people().print(f"Record {shown.record_id} of {shown.source}{more}")
-    show(shown.fields, title="Side by side")
-    show(shown.candidates.drop("key"), title="Whom it may be about")
+    others = "1 other" if shown.records == 2 else f"{shown.records - 1} others"
+    more = f", which gives the same details as {others}" if shown.records > 1 else ""
+    people().print(f"Record {UNPRINTABLE.sub(INSTEAD, shown.record_id)} of {shown.source}{more}")
+    show(_printable(shown.fields), title="Side by side")
+    show(_printable(shown.candidates.drop("key")), title="Whom it may be about")
     if not shown.past.is_empty():
-        show(shown.past.select("seq", "at", "by", "person_id", "verdict", "why"), title="What was decided")
+        past = shown.past.select("seq", "at", "by", "person_id", "verdict", "why")
+        show(_printable(past), title="What was decided")
 
 
 @review.command()
@@ -177,6 +184,13 @@ def import_(workspace: Path, answers: Path, by: str) -> None:
     read = jobs.read_answers(answers)
     with progress("Reviewing") as step:
         _tell(jobs.review(workspace, read, at=datetime.now(UTC), by=by, say=step))
+
+
+def _printable(frame: pl.DataFrame) -> pl.DataFrame:
+    """Cells and headings without what would steer the terminal: an extract can hold anything."""
+    clean = frame.with_columns(pl.col(pl.String).str.replace_all(UNPRINTABLE.pattern, INSTEAD))
+    # Ids are headings, of which no two may become the same.
+    return clean.rename({name: UNPRINTABLE.sub(lambda at: f"<{ord(at[0]):04X}>", name) for name in clean.columns})
 
 
 def _decide(answer: str, workspace: Path, record: str, person: str, why: str, source: str | None, by: str) -> None:

@@ -64,6 +64,18 @@ def test_a_record_is_shown_with_what_was_decided_of_it(workspace: Path) -> None:
     assert told["candidates"][0]["status"] == "confirmed"
 
 
+def test_what_an_extract_holds_does_not_steer_the_terminal(tmp_path: Path) -> None:
+    rows = suspensions("C1", 2, forename="\x1b]0;owned\x07Cora", postcode="QX1\x9b31m\u202e1AD")
+    folder = write(
+        tmp_path / "authority", 1, [(table, row | {"record_id": f"\x1b[2J{row['record_id']}"}) for table, row in rows]
+    )
+    pbr("accept", folder, "\x1b[2JX1", "C1", "--why", "\x1b[31mred", "--by", "r.patel")
+    shown = pbr("show", folder, "\x1b[2JX1").output + pbr("list", folder, "--as-of", AS_OF).output
+    assert "]0;owned\ufffdCora" in shown
+    assert "which gives the same details as 1 other\n" in shown
+    assert [mark for mark in ("\x1b", "\x07", "\x9b", "\u202e") if mark in shown] == []
+
+
 def test_an_answer_says_how_many_records_it_covers_and_which_entry_it_is(workspace: Path) -> None:
     assert pbr("accept", workspace, "X1", "C1", *WHY).stderr == "The decision covers 3 records (ledger entry 1).\n"
     assert pbr("reject", workspace, "Y1", "D2", *WHY).stderr == "The decision covers 2 records (ledger entry 2).\n"
