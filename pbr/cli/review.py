@@ -150,6 +150,29 @@ def reopen(workspace: Path, record: str, person: str, why: str, source: str | No
 
 @review.command()
 @workspace_argument
+@format_options
+def decisions(workspace: Path, form: str) -> None:
+    """List every decision of WORKSPACE's ledger: who decided what, when and why, and whether it stands.
+
+    One that stands was not reopened since. It holds as long as a record gives the details and the person is a member.
+
+    \b
+    Examples:
+      pbr review decisions demo
+      pbr review decisions demo --csv
+    """
+    found = jobs.decisions(workspace)
+    if form != "table":
+        show(found, form)
+        return
+    if not found.is_empty():
+        show(_printable(found.with_columns(stands=pl.when("stands").then(pl.lit("yes")).otherwise(pl.lit("no")))))
+    made = "1 decision" if found.height == 1 else f"{found.height} decisions"
+    say("No decision was made yet." if found.is_empty() else f"{made}; standing: {found['stands'].sum()}.")
+
+
+@review.command()
+@workspace_argument
 @date_option("--as-of", required=True, help="The day to decide for: what is at stake is reckoned as of it.")
 @click.option(
     "--out", required=True, metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="A new CSV file."

@@ -47,6 +47,22 @@ give these details, by source and id. `family_ids` are the person's, joined with
 the details may be. `at_stake_pence`: the most that the answer can change what their families would be paid today, and
 `verdicts`, joined with `;`, what hangs on it: `eligible` and routes. Nothing in it is of a person but ids."""
 
+DECIDED = pl.Schema(
+    {
+        "seq": pl.Int64(),
+        "at": pl.String(),
+        "by": pl.String(),
+        "source": pl.String(),
+        "record_id": pl.String(),
+        "person_id": pl.String(),
+        "verdict": pl.String(),
+        "why": pl.String(),
+        "stands": pl.Boolean(),
+    }
+)
+"""A decision: the ledger's entry, when (UTC) and by whom it was made, a record that gives the details, the person, the
+verdict and why. `stands`: no later one took it back; it may still have lapsed with the details or the member."""
+
 ANSWERS = {"accept": "accepted", "reject": "rejected", "reopen": "reopened"}
 """What somebody can say, and the verdict that is entered."""
 
@@ -225,6 +241,13 @@ def review(
         entry = ledger.append("reviewed", NO_BATCH, body, at=at, by=by)
     covered = keyed.covered([decision["details_key"] for decision in decisions])
     return Reviewed(entry, len(decisions), covered)
+
+
+def decisions(workspace: Workspace | Path | str) -> pl.DataFrame:
+    """Every decision that was ever made (`DECIDED`), in the ledger's order. Raises Faults: E602, E611 its ledger."""
+    past = _past(Workspace.of(workspace)).rename({"table": "source"})
+    is_last = pl.col("seq") == pl.col("seq").max().over("details_key", "person_id")
+    return past.with_columns(stands=is_last & (pl.col("verdict") != "reopened")).select(DECIDED.names())
 
 
 def export(workspace: Workspace | Path | str, as_of: date, out: Path, say: Say = lambda step: None) -> Queue:

@@ -84,6 +84,37 @@ def test_an_answer_says_how_many_records_it_covers_and_which_entry_it_is(workspa
     assert "1 link waits" in pbr("list", workspace, "--as-of", AS_OF).stderr
 
 
+def test_every_decision_is_listed_with_who_when_and_why_and_whether_it_stands(workspace: Path) -> None:
+    assert pbr("decisions", workspace).stderr == "No decision was made yet.\n"
+    assert pbr("decisions", workspace, "--json").stdout == "[]\n"
+    pbr("reject", workspace, "X1", "C1", *WHY)
+    assert pbr("decisions", workspace).stderr == "1 decision; standing: 1.\n"
+    pbr("reopen", workspace, "X2", "C1", "--why", "it was another school", "--by", "a.jones")
+    pbr("accept", workspace, "X3", "C1", *WHY)
+    pbr("reject", workspace, "Y1", "D2", *WHY)
+    told = json.loads(pbr("decisions", workspace, "--json").stdout)
+    assert list(told[0]) == ["seq", "at", "by", "source", "record_id", "person_id", "verdict", "why", "stands"]
+    assert told[0].pop("at").endswith("Z")
+    assert list(told[0].values()) == [1, "r.patel", "exclusions", "X1", "C1", "rejected", "the school says so", False]
+    assert [(row["seq"], row["by"], row["record_id"], row["verdict"], row["stands"]) for row in told[1:]] == [
+        (2, "a.jones", "X2", "reopened", False),
+        (3, "r.patel", "X3", "accepted", True),
+        (4, "r.patel", "Y1", "rejected", True),
+    ]
+    in_csv = list(csv.DictReader(io.StringIO(pbr("decisions", workspace, "--csv").stdout)))
+    assert [row["stands"] for row in in_csv] == ["false", "false", "true", "true"]
+    ran = pbr("decisions", workspace)
+    assert [line.split()[-1] for line in ran.stdout.splitlines()] == ["stands", "no", "no", "yes", "yes"]
+    assert ran.stderr == "4 decisions; standing: 2.\n"
+
+
+def test_the_decisions_are_listed_though_the_key_is_lost(workspace: Path) -> None:
+    pbr("accept", workspace, "X1", "C1", *WHY)
+    (workspace / "pbr.key").unlink()
+    assert "E503" in pbr("show", workspace, "X1").stderr
+    assert "the school says so" in pbr("decisions", workspace).stdout
+
+
 def test_an_answer_that_does_not_fit_is_told_with_its_code(workspace: Path) -> None:
     ran = pbr("accept", workspace, "X9", "P9", *WHY)
     assert ran.exit_code == 1
