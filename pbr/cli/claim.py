@@ -120,8 +120,9 @@ def _tell(prepared: Preparation, workspace: Path) -> None:
         return
     batch, path = prepared.bundle.batch, prepared.bundle.path
     again = "was prepared before; it is the same" if prepared.again else "is prepared"
-    say(f"Batch {batch.batch_id} {again}: {batch.lines} lines, {pounds(batch.amount_pence)}.")
+    lines = "1 line" if batch.lines == 1 else f"{batch.lines} lines"
+    say(f"Batch {batch.batch_id} {again}: {lines}, {pounds(batch.amount_pence)}.")
     held = prepared.selection.held.height
     if held:
-        say(f"{held} lines are held for a person: see data/held.csv.")
+        say(f"{'1 line is' if held == 1 else f'{held} lines are'} held for a person: see data/held.csv.")
     say(f"The bundle is {path}. Read data/summary.html first; then: pbr verify {path}")

@@ -58,5 +58,6 @@ def verify(ctx: click.Context, bundle: Path, workspace: Path | None, as_json: bo
         )
         return
     known = f" The ledger knows it, and it is {verified.state}." if verified.state else ""
-    say(f"Every byte is as it was written: batch {run.batch_id}, {run.lines} lines, {pounds(run.amount_pence)}.{known}")
+    lines = "1 line" if run.lines == 1 else f"{run.lines} lines"
+    say(f"Every byte is as it was written: batch {run.batch_id}, {lines}, {pounds(run.amount_pence)}.{known}")
     say(f"Manifest digest: {verified.manifest_digest}")

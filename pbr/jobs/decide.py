@@ -116,9 +116,8 @@ class Measurement:
             effect = f"put {in_doubt} families in doubt" if in_doubt else "count for nothing"
             told.append(f"{table}: {unheard} records name a need that the rules do not know, and {effect}")
         if lapsed := self.evidence.lapsed_decisions:
-            told.append(
-                f"review: {lapsed} decisions have lapsed: their records' details, or their member, are not there now"
-            )
+            decisions = "1 decision has" if lapsed == 1 else f"{lapsed} decisions have"
+            told.append(f"review: {decisions} lapsed: the record's details, or the member, are not there now")
         if differing := self.differing_terms.height:
             told.append(f"marks: {differing} terms differ from their termly rows, which were used")
         return tuple(told)

@@ -146,6 +146,20 @@ def test_a_queue_goes_to_a_spreadsheet_and_comes_back(workspace: Path) -> None:
     assert pbr("list", workspace, "--as-of", AS_OF).stderr == "No link waits for a person.\n"
 
 
+def test_one_of_a_kind_is_said_as_one(workspace: Path) -> None:
+    pbr("reject", workspace, "X1", "C1", *WHY)
+    members = workspace / "sources" / "members.csv"
+    members.write_text("".join(row for row in members.read_text().splitlines(True) if ",C1," not in row))
+    words = ["claim", "prepare", str(workspace), "--as-of", str(AS_OF), "--window", "2014-10", "--by", "j.smith"]
+    ran = CliRunner().invoke(main, words)
+    assert (
+        "Warning: review: 1 decision has lapsed: the record's details, or the member, are not there now." in ran.stderr
+    )
+    assert " is prepared: 1 line, £1,500." in ran.stderr
+    (bundle,) = (workspace / "batches").glob("E06000034-*")
+    assert ", 1 line, £1,500." in CliRunner().invoke(main, ["verify", str(bundle)]).stderr
+
+
 def test_the_ledger_lists_a_review_without_a_batch_and_verifies(workspace: Path) -> None:
     pbr("accept", workspace, "X1", "C1", *WHY)
     listed = CliRunner().invoke(main, ["ledger", "list", str(workspace), "--entries", "--json"])
