@@ -47,7 +47,9 @@ Pass = Literal[
     "birth_swapped",
     "birth_near",
     "initial",
+    "birth_missing",
     "moved_house",
+    "variant_elsewhere",
     "probabilistic",
 ]
 PASSES: tuple[Pass, ...] = get_args(Pass)[:-1]
@@ -61,7 +63,9 @@ GivenByPass = Literal[
     "birth_swapped",
     "birth_near",
     "initial",
+    "birth_missing",
     "moved_house",
+    "variant_elsewhere",
 ]
 """What a workspace may set of what passes give."""
 

@@ -326,17 +326,18 @@ def rulebook_of(pack: LoadedPack, as_of: date) -> Rulebook:
 
 
 def links_behind(measurement: Measurement) -> pl.DataFrame:
-    """The links of the records that some fact cites."""
-    frames = [frame for cohort in measurement.cohorts for frame in (cohort.facts.families, cohort.facts.members)]
-    cited = [
-        frame.select(pl.col(name).struct.field("records").explode().alias("record_id"))
-        for frame in frames
-        for name, kind in frame.schema.items()
-        if isinstance(kind, pl.Struct)
-    ]
-    return measurement.evidence.links.select(LINKS.names()).join(
-        pl.concat(cited).unique().drop_nulls(), on="record_id", how="semi"
-    )
+    """The links of the records that some fact cites, each in a table that the fact's measure reads."""
+    cited = [pl.DataFrame(schema={"record_id": pl.String, "table": pl.String})]
+    for cohort in measurement.cohorts:
+        rules, facts = cohort.rules, cohort.facts
+        measures = dict(rules.family_measures) | {name: measure for name, (measure, _) in rules.member_measures.items()}
+        for frame in (facts.families, facts.members):
+            for name, kind in frame.schema.items():
+                if isinstance(kind, pl.Struct):
+                    records = frame.select(pl.col(name).struct.field("records").explode().alias("record_id"))
+                    cited += [records.with_columns(table=pl.lit(source)) for source in measures[name].sources]
+    behind = pl.concat(cited).drop_nulls().unique()
+    return measurement.evidence.links.select(LINKS.names()).join(behind, on=["table", "record_id"], how="semi")
 
 
 def quarantine_of(measurement: Measurement) -> pl.DataFrame:

@@ -10,7 +10,6 @@ from functools import cache, reduce
 from importlib.resources import files
 from operator import or_
 
-import duckdb
 import polars as pl
 import yaml
 
@@ -208,15 +207,30 @@ def _one_apart(pairs: pl.DataFrame, name: str) -> pl.DataFrame:
         & (pl.min_horizontal(*lengths) >= LEAST_LETTERS)
         & ((lengths[0] - lengths[1]).abs() <= 1)
     )  # fmt: skip
-    names = pairs.select(name, f"{name}_of").filter(worth_it).unique()
-    if names.is_empty():
-        return pairs.select(pl.repeat(False, pl.len()).alias(f"{name}_one_apart"))
-    with duckdb.connect() as db:
-        db.register("names", names.to_arrow())
-        near = db.sql(f'SELECT * FROM names WHERE damerau_levenshtein("{name}", "{name}_of") = 1').pl()
-    near = near.with_columns(pl.lit(True).alias(f"{name}_one_apart"))
-    found = pairs.select(name, f"{name}_of").join(near, on=[name, f"{name}_of"], how="left", maintain_order="left")
+    both = [name, f"{name}_of"]
+    names = pairs.select(both).filter(worth_it).unique()
+    # Each two names once, and few of them: whole characters of any script are compared.
+    near = names.filter(pl.Series([one_apart(*each) for each in names.iter_rows()], dtype=pl.Boolean))
+    found = pairs.select(both).join(
+        near.with_columns(pl.lit(True).alias(f"{name}_one_apart")), on=both, how="left", maintain_order="left"
+    )
     return found.select(pl.col(f"{name}_one_apart").fill_null(False))
+
+
+def one_apart(one: str, other: str) -> bool:
+    """Whether two texts differ by one character more, less or another, or by two neighbours swapped.
+
+    >>> one_apart("jonathan", "jonathon"), one_apart("willaim", "william"), one_apart("maria", "marla jo")
+    (True, True, False)
+    """
+    shorter, longer = sorted((one, other), key=len)
+    if len(longer) - len(shorter) > 1 or one == other:
+        return False
+    at = next((at for at, (a, b) in enumerate(zip(shorter, longer, strict=False)) if a != b), len(shorter))
+    if len(longer) > len(shorter):
+        return shorter[at:] == longer[at + 1 :]
+    swapped = shorter[at : at + 2] == longer[at : at + 2][::-1] and shorter[at + 2 :] == longer[at + 2 :]
+    return shorter[at + 1 :] == longer[at + 1 :] or swapped
 
 
 # ----------------------------------------------------------------------------------------------- birth and the rest

@@ -75,7 +75,7 @@ def _alike(name: str) -> Level:
 
 _SWAPPED_NAMES = "surname_l = forename_r AND forename_l = surname_r"
 _DAY, _MONTH, _YEAR = (f"substr(born_l, {start}, {length}) = substr(born_r, {start}, {length})"
-                       for start, length in ((9, 2), (6, 2), (1, 4)))  # fmt: skip
+                       for start, length in ((7, 2), (5, 2), (1, 4)))  # fmt: skip
 
 COMPARISONS: tuple[Comparison, ...] = (
     Comparison(
@@ -90,7 +90,11 @@ COMPARISONS: tuple[Comparison, ...] = (
         f"{_either_absent('forename')} OR ({_SWAPPED_NAMES})",
         (
             _same("forename"),
-            Level("nickname", "list_has_any(nicknames_l, nicknames_r)"),
+            Level(
+                "nickname",
+                "list_extract(forename_words_l, 1) <> list_extract(forename_words_r, 1)"
+                " AND list_has_any(nicknames_l, nicknames_r)",
+            ),
             Level(
                 "initial",
                 "least(length(forename_l), length(forename_r)) = 1"
@@ -109,8 +113,8 @@ COMPARISONS: tuple[Comparison, ...] = (
             _same("born"),
             Level(
                 "swapped",
-                f"{_YEAR} AND substr(born_l, 6, 2) = substr(born_r, 9, 2)"
-                " AND substr(born_l, 9, 2) = substr(born_r, 6, 2)",
+                f"{_YEAR} AND substr(born_l, 5, 2) = substr(born_r, 7, 2)"
+                " AND substr(born_l, 7, 2) = substr(born_r, 5, 2)",
             ),
             Level("near", "hamming(born_l, born_r) <= 2 AND damerau_levenshtein(born_l, born_r) = 1"),
             Level("two_parts", f"({_YEAR} AND {_MONTH}) OR ({_YEAR} AND {_DAY}) OR ({_MONTH} AND {_DAY})"),
@@ -174,7 +178,7 @@ _OF_KEYS = ("surname_initial", "forename_initial", "born_year", "born_day")
 
 def prepared(fields: pl.DataFrame, identity: str) -> pl.DataFrame:
     """A frame with `normal.FIELDS`, as `COMPARED` and the columns of `KEYS`, beside the column `identity`."""
-    born = pl.col("date_of_birth").dt.to_string("%Y-%m-%d")
+    born = pl.col("date_of_birth").dt.to_string("%Y%m%d")
     return fields.with_columns(
         nicknames=nickname_groups(pl.col("forename_words").list.first()),
         born=born,
@@ -182,7 +186,7 @@ def prepared(fields: pl.DataFrame, identity: str) -> pl.DataFrame:
         surname_initial=pl.col("surname").str.slice(0, 1),
         forename_initial=pl.col("forename").str.slice(0, 1),
         born_year=born.str.slice(0, 4),
-        born_day=born.str.slice(5),
+        born_day=born.str.slice(4),
     ).select(identity, *COMPARED, *_OF_KEYS)
 
 

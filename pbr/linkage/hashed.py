@@ -36,8 +36,8 @@ OF_FIELDS: Mapping[tuple[str, ...], tuple[str, ...]] = {
         )
     },
 }
-"""The fields by which a pass brings details and members together → the match-keys that stand for them."""
-"""The fields by which a pass brings details and members together → the match-keys that stand for them."""
+"""The fields by which a pass brings details and members together → the match-keys that stand for them. By fields that
+are not here nobody is brought together: too little is in them to be hashed."""
 
 _COMPARED = ("surname", "forename", "surname_words", "forename_words", "date_of_birth", *IDENTIFIERS, *ADDRESSES)
 ALONE = (*IDENTIFIERS, *ADDRESSES)
@@ -132,9 +132,10 @@ def _place(cells: pl.DataFrame) -> str:
 def linked_by_hashes(found: pl.DataFrame, hashes: Hashes, how: LinkageSettings) -> pl.DataFrame:
     """Links (`passes.OF_DETAILS`) with those of hashed details, in the order of detail and person.
 
-    The passes are those of `passes.link`, with what they give, their conflicts and their ties; one_character,
-    birth_near and the probabilistic pass find nobody by hashes, and sexes are not compared. Raises Faults (E311) as
-    there. Details that are linked in clear, though match-keys stand beside (E143), keep these links.
+    The passes are those of `passes.link`, with what they give, their conflicts and their ties. By hashes,
+    one_character, birth_near, birth_missing, variant_elsewhere and the probabilistic pass find nobody, and sexes are
+    not compared. Raises Faults (E311) as there. Details that are linked in clear, though match-keys stand beside
+    (E143), keep these links.
     """
     more = linked(hashes, how).join(found, on="detail", how="anti").select(OF_DETAILS.names())
     return pl.concat([found.select(OF_DETAILS.names()), more]).sort("detail", "person_id")
@@ -145,6 +146,8 @@ class Hashes:
 
     A `passes.Comparison`. `given`: `detail` and `person_id`, not null where the details give one.
     """
+
+    sees_slips = False
 
     def __init__(self, details: Details, people: People, keys: Collection[bytes]) -> None:
         mine = _tokens(details)
@@ -161,7 +164,7 @@ class Hashes:
 
     def pairs(self, among: pl.DataFrame, key: Sequence[str], for_pass: str, most: int) -> pl.DataFrame:
         """The pairs of some of the details and members whose tokens for the fields of a key are equal."""
-        names = pl.Series(OF_FIELDS[tuple(key)], dtype=_KEY_NAME).implode()
+        names = pl.Series(OF_FIELDS.get(tuple(key), ()), dtype=_KEY_NAME).implode()
         label, of_key = "+".join(key), pl.col("key_name").is_in(names)
         mine = self._mine.filter(of_key).join(among, on="detail", how="semi").rename({"token": label})
         return paired(mine, self._theirs.filter(of_key).rename({"token": label}), [label], for_pass, most)

@@ -35,6 +35,10 @@ TITLES = ("mr", "mrs", "ms", "miss", "mx", "master", "dr", "rev", "prof", "sir")
 NOT_A_BIRTH = (date(1900, 1, 1), date(1901, 1, 1))
 """What systems write for a date of birth that nobody knows."""
 
+SHAPE_OF_A_POSTCODE = r"^[A-Z]{1,2}[0-9][0-9A-Z]?[0-9][A-Z]{2}$"
+NO_PLACE = "ZZ99"
+"""The district of pseudo-postcodes: no fixed abode, unknown, abroad. ZZ9 9AA is of another district."""
+
 # Letters that have no accent to lose.
 _LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
 
@@ -50,7 +54,7 @@ def normalised(frame: pl.DataFrame) -> pl.DataFrame:
         date_of_birth=pl.when(~pl.col("date_of_birth").is_in(NOT_A_BIRTH)).then("date_of_birth"),
         sex=pl.col("sex").str.strip_chars().str.slice(0, 1).replace_strict(sexes, default=None, return_dtype=pl.String),
         postcode=_postcode(),
-        uprn=_unless_empty(pl.col("uprn").str.replace_all(r"[^0-9]", "").str.strip_chars_start("0")),
+        uprn=_uprn(),
         surname=pl.col("surname"),
         forename=pl.col("forename"),
     ).pipe(_with_names, "surname").pipe(_with_names, "forename").select(FIELDS.names())  # fmt: skip
@@ -90,7 +94,14 @@ def _all_words(column: str) -> pl.Expr:
 
 def _postcode() -> pl.Expr:
     plain = pl.col("postcode").str.replace_all(r"[^A-Za-z0-9]", "").str.to_uppercase()
-    return pl.when(~plain.str.contains("^ZZ99([0-9][A-Z]{2})?$")).then(_unless_empty(plain))
+    is_no_place = plain.str.starts_with(NO_PLACE) & (plain.str.len_chars() == 7)
+    return pl.when(plain.str.contains(SHAPE_OF_A_POSTCODE) & ~is_no_place).then(plain)
+
+
+def _uprn() -> pl.Expr:
+    """Figures; nines alone are what is typed to fill a blank."""
+    figures = pl.col("uprn").str.replace_all(r"[^0-9]", "").str.strip_chars_start("0")
+    return pl.when(~figures.str.contains("^9*$")).then(figures)
 
 
 def _unless_empty(text: pl.Expr) -> pl.Expr:

@@ -49,6 +49,9 @@ _NUMBERS = {
 }
 """Which identifiers agree, as the sum of one bit for each, in words."""
 
+LEAD = 1000
+"""Hundredths of a bit by which a weight must be ahead of every other to confirm: a thousand to one."""
+
 NAMED = pl.col("name").is_in(["same", "variant", "near"])
 BORN = pl.col("birth").is_in(["same", "swapped"])
 """Names and births that agree well enough to trust a number."""
@@ -70,7 +73,9 @@ AFTER_EXACT = (
     Pass("birth_swapped", (_NAME == "same") & (_BIRTH == "swapped") & (_ADDRESS == "same"), "confirmed"),
     Pass("birth_near", (_NAME == "same") & (_BIRTH == "near") & (_ADDRESS == "same"), "possible"),
     Pass("initial", _NAME.is_in(["initial", "surname"]) & (_BIRTH == "same") & (_ADDRESS == "same"), "possible"),
+    Pass("birth_missing", (_NAME == "same") & (_BIRTH == "absent") & (_ADDRESS == "same"), "possible"),
     Pass("moved_house", (_NAME == "same") & (_BIRTH == "same") & (_ADDRESS != "same"), "possible"),
+    Pass("variant_elsewhere", _NAME.is_in(["variant", "near"]) & (_BIRTH == "same") & (_ADDRESS != "same"), "possible"),
 )
 
 _SPEAKS_AGAINST = pl.any_horizontal(pl.col(field) == "differs" for field in (*IDENTIFIERS, "sex"))
@@ -79,9 +84,11 @@ _SPEAKS_AGAINST = pl.any_horizontal(pl.col(field) == "differs" for field in (*ID
 KEYS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("date_of_birth", "postcode"): ("name_variant", "one_character", "initial"),
     ("date_of_birth", "uprn"): ("name_variant", "one_character", "initial"),
-    ("surname", "forename", "postcode"): ("birth_swapped", "birth_near"),
-    ("surname", "forename", "uprn"): ("birth_swapped", "birth_near"),
+    ("surname", "forename", "postcode"): ("birth_swapped", "birth_near", "birth_missing"),
+    ("surname", "forename", "uprn"): ("birth_swapped", "birth_near", "birth_missing"),
     ("surname", "forename", "date_of_birth"): ("moved_house",),
+    ("surname", "date_of_birth"): ("variant_elsewhere",),
+    ("forename", "date_of_birth"): ("variant_elsewhere",),
 }
 """The keys that bring together whom the passes after `exact` compare, and the passes that need each."""
 
@@ -101,10 +108,12 @@ def link(details: Details, people: People, how: LinkageSettings, score: Score | 
 class Comparison(Protocol):
     """How details and members are brought together and compared: in clear, or by what stands for their fields.
 
-    `given`: `detail`, `person_id` (null where the details give none), and whatever else `pairs` needs.
+    `given`: `detail`, `person_id` (null where the details give none), and whatever else `pairs` needs. `sees_slips`:
+    whether `differs` is another name or birth, and not perhaps a slip of the same.
     """
 
     given: pl.DataFrame
+    sees_slips: bool
 
     def pairs(self, among: pl.DataFrame, key: Sequence[str], for_pass: str, most: int) -> pl.DataFrame:
         """The pairs (`blocks.PAIRS`) of some of the details (rows of `given`) and members that agree on a key."""
@@ -117,6 +126,8 @@ class Comparison(Protocol):
 
 class _InClear:
     """Details and members by the fields themselves."""
+
+    sees_slips = True
 
     def __init__(self, details: Details, people: People) -> None:
         self._details, self._people = details, people
@@ -158,7 +169,10 @@ class _Linking:
         if "person_id" not in self.how.passes:
             return
         pairs = self._pairs(self.open, ["theirs"], "person_id")
-        self._close(pairs.with_columns(alone=pl.len().over("detail") == 1, key=pl.lit("person_id")), "person_id")
+        levels = pairs.join(self.by.levels(pairs), on=["detail", "person_id"])
+        is_another = (_NAME == "differs") & (_BIRTH == "differs") & self.by.sees_slips
+        alone = (pl.len().over("detail") == 1) & ~is_another
+        self._close(levels.with_columns(alone=alone, key=pl.lit("person_id")), "person_id")
         self.foreign = self.open.filter(pl.col("person_id").is_not_null()).select("detail")
 
     def by_identifier(self) -> None:
@@ -173,8 +187,10 @@ class _Linking:
         pairs = together.with_columns(key=pl.col("keys").replace_strict(_NUMBERS, return_dtype=pl.String))
         levels = pairs.join(self.by.levels(pairs), on=["detail", "person_id"])
         says_nothing = pl.all_horizontal(pl.col(field) == "absent" for field in ("surname", "forename", "birth"))
+        # Where one of name and birth speaks for the link, nothing else may speak against it.
+        agrees = (NAMED & BORN) | ((NAMED | BORN) & ~_SPEAKS_AGAINST)
         judged = levels.with_columns(
-            sound=pl.when(NAMED | BORN).then(pl.lit("confirmed"))
+            sound=pl.when(agrees).then(pl.lit("confirmed"))
             .when(says_nothing).then(pl.lit(self.how.gives.get("identifier_alone", "possible")))
             .otherwise(pl.lit("possible"))
         ).join(self._of_somebody_else(levels), on=["detail", "person_id"], how="left")  # fmt: skip
@@ -188,12 +204,15 @@ class _Linking:
         self._leave_out_foreign()
 
     def _of_somebody_else(self, levels: pl.DataFrame) -> pl.DataFrame:
-        """Pairs that agree on name or birth only, while the details give the name and the birth of another member."""
+        """Pairs that agree on name or birth only, while the details are like another member's in both."""
         by_one = levels.filter(NAMED ^ BORN).select("detail", "person_id")
         given = self.by.given.join(by_one, on="detail", how="semi")
-        key = ["surname", "forename", "date_of_birth"]
-        others = self._pairs(given, key, "identifier")
-        both = by_one.join(others.rename({"person_id": "other"}), on="detail")
+        named = ["surname", "forename", "date_of_birth"]
+        # All three are among any two of them; only together are they hashed.
+        keys = (named, named[:2], ["surname", "date_of_birth"], ["forename", "date_of_birth"])
+        met = pl.concat([self._pairs(given, key, "identifier") for key in keys]).unique()
+        alike = self.by.levels(met).filter(NAMED & _BIRTH.is_in(["same", "swapped", "near"]))
+        both = by_one.join(alike.select("detail", other="person_id"), on="detail")
         return (
             both.filter(pl.col("person_id") != pl.col("other"))
             .group_by("detail", "person_id")
@@ -214,13 +233,15 @@ class _Linking:
     def after_exact(self) -> None:
         asked = [each for each in AFTER_EXACT if each.name in self.how.passes]
         keyed = [
-            self._pairs(self.open, key, needed[0]).with_columns(key=pl.lit("+".join(key)))
-            for key, passes in KEYS.items()
+            self._pairs(self.open, key, needed[0]).with_columns(nth=pl.lit(nth))
+            for nth, (key, passes) in enumerate(KEYS.items())
             if (needed := [each.name for each in asked if each.name in passes])
         ]
         if not keyed:
             return
-        pairs = pl.concat(keyed).group_by("detail", "person_id").agg(pl.col("key").min())
+        first = pl.concat(keyed).group_by("detail", "person_id").agg(pl.col("nth").min())
+        spoken = {nth: "+".join(key) for nth, key in enumerate(KEYS)}
+        pairs = first.with_columns(key=pl.col("nth").replace_strict(spoken, return_dtype=pl.String))
         levels = pairs.join(self.by.levels(pairs), on=["detail", "person_id"])
         gives = {each.name: each.gives for each in asked} | dict(self.how.gives)
         fits = levels.with_columns(
@@ -267,10 +288,11 @@ def _weighed(
 ) -> pl.DataFrame:
     """Links with those that the weights add; what they confirm takes the place of the details' possible links.
 
-    A weight confirms where it is the only one so high, where no pass before thought of anybody else, where no number
-    may be on the wrong person, and where no identifier and not the sex speaks against it.
+    A weight confirms where nobody else comes within `LEAD` of it, where no pass before thought of anybody else, where
+    no number may be on the wrong person, and where no identifier and not the sex speaks against it.
     """
-    heavy = scored.filter(pl.col("weight") >= settings.confirmed_from * 100)
+    lead = pl.col("weight") - pl.col("weight").sort(descending=True).get(1, null_on_oob=True).over("detail")
+    heavy = scored.filter((pl.col("weight") >= settings.confirmed_from * 100) & (lead.fill_null(LEAD) >= LEAD))
     alone = heavy.filter(pl.len().over("detail") == 1)
     thought_of = links.select("detail", "pass", other="person_id").join(alone, on="detail")
     others = thought_of.filter((pl.col("other") != pl.col("person_id")) | (pl.col("pass") == "identifier"))

@@ -182,7 +182,7 @@ def train(details: Details, people: People, sure: pl.DataFrame, most_pairs: int)
         "pairs_alike_in_name_and_birth": by_name.height,
     }
     others = learned.levels(learned.of_others(sure))
-    u = _shares(others)
+    u, labels = _shares(others), None
     if sure.height >= ENOUGH_LABELS:
         labels = learned.levels(learned.sampled(sure))
         m, method = _shares(labels), "sure links"
@@ -197,8 +197,13 @@ def train(details: Details, people: People, sure: pl.DataFrame, most_pairs: int)
         )
         step = "Leave out the pass probabilistic, or use a model that was trained on more of the same sources."
         raise Faults(Fault("E323", "training", what, step))
-    numbers = _shares(_of_numbers(learned.levels(learned.sampled(learned.alike["name_birth_and_postcode"]))))
+    alike = _of_numbers(learned.levels(learned.sampled(learned.alike["name_birth_and_postcode"])))
+    numbers = _shares(alike)
     m |= {each: numbers[each] for each in IDENTIFIERS}
+    of_one = pl.concat([labels.filter(~pl.col("field").is_in(IDENTIFIERS)), alike]) if labels is not None else alike
+    for field, level in sorted(_never_seen(others) & _never_seen(of_one)):
+        # The smaller sample would speak the louder for what neither has seen.
+        m[field][level] = u[field][level]
     pairs = found["details"] * found["people"]
     chance = min(by_name.height / max(caught, 0.01) / pairs, 0.5)
     trained = found | {
@@ -299,6 +304,11 @@ def _of_numbers(counted: pl.DataFrame) -> pl.DataFrame:
     of_kind = counted.filter(pl.col("field").is_in(IDENTIFIERS))
     few = pl.col("pairs").sum().over("field") < ENOUGH_OF_A_KIND
     return of_kind.with_columns(pl.when(few).then(pl.col("pairs").sum().over("level")).otherwise("pairs"))
+
+
+def _never_seen(counted: pl.DataFrame) -> set[tuple[str, str]]:
+    """The levels, with their fields, at which no pair of the sample agrees."""
+    return set(counted.filter(pl.col("pairs") == 0).select("field", "level").iter_rows())
 
 
 def _shares(counted: pl.DataFrame) -> dict[str, dict[str, float]]:

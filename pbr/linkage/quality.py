@@ -432,7 +432,7 @@ def estimate(links: pl.DataFrame, weights: pl.DataFrame | None, records: pl.Data
 
     `links`: the columns of `LINKS` and `detail`. `weights`: `detail`, `person_id`, `weight` of every pair that was
     weighed. `records`: `detail`, `table`, `record_id` of all records. A pair of weight w bits is true with the
-    probability 2^w / (1 + 2^w). Of several people whom one record may be missing, one at most is the right one.
+    probability 2^w / (1 + the sum of 2^w of all people whom the details may be those of).
     """
     known = weights if weights is not None else pl.DataFrame(schema={"detail": pl.UInt32, **_WEIGHT})
     of_statuses = links.filter(pl.col("status").is_in(_STATUSES))
@@ -455,8 +455,8 @@ _WEIGHT = {"person_id": pl.String, "weight": pl.Int64}
 def _missed(links: pl.DataFrame, weights: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
     """The row of the records without a link."""
     open_pairs = weights.join(links.select("detail").unique(), on="detail", how="anti").group_by("detail")
-    is_true = 1 - is_false(pl.col("weight"))
-    of_details = open_pairs.agg(missing=pl.min_horizontal(is_true.sum(), 1.0))
+    odds = _odds(pl.col("weight")).sum()
+    of_details = open_pairs.agg(missing=odds / (1 + odds))
     n = records.group_by("detail").agg(n=pl.len())
     return of_details.join(n, on="detail").select(
         pl.lit("missed").alias("status"),
@@ -470,14 +470,25 @@ def _missed(links: pl.DataFrame, weights: pl.DataFrame, records: pl.DataFrame) -
 def weighed(links: pl.DataFrame, weights: pl.DataFrame) -> pl.DataFrame:
     """Links with `is_false`: the probability that each is false by its own weight or, where it has none, by that of its
     details and person; null where there is neither. What is `TAKEN_AS_RIGHT` is never weighed.
+
+    Of all the people whom some details may be those of, one at most is the right one: two that weigh the same have half
+    a chance each, however heavy they are.
     """
-    of_pairs = weights.select("detail", "person_id", pair_weight="weight")
+    of_pairs = weights.select("detail", "person_id", pair_weight="weight", odds=_odds(pl.col("weight"))).with_columns(
+        rivals=pl.col("odds").sum().over("detail") - pl.col("odds")
+    )
     found = links.join(of_pairs, on=["detail", "person_id"], how="left", maintain_order="left")
-    weight = pl.coalesce("weight", "pair_weight")
+    others = 1 + pl.col("rivals").fill_null(0)
+    chance = others / (others + _odds(pl.coalesce("weight", "pair_weight")))
     is_open = ~pl.col("pass").is_in(TAKEN_AS_RIGHT)
-    return found.with_columns(is_false=pl.when(is_open).then(is_false(weight))).drop("pair_weight")
+    return found.with_columns(is_false=pl.when(is_open).then(chance)).drop("pair_weight", "odds", "rivals")
 
 
 def is_false(weight: pl.Expr) -> pl.Expr:
-    """The probability that a pair of this weight, in hundredths of a bit, is not one person."""
-    return 1 / (1 + pl.lit(2.0).pow(weight / 100))
+    """The probability that a pair of this weight, in hundredths of a bit, is not one person, by itself."""
+    return 1 / (1 + _odds(weight))
+
+
+def _odds(weight: pl.Expr) -> pl.Expr:
+    """How many to one a pair of this weight, in hundredths of a bit, is one person."""
+    return pl.lit(2.0).pow(weight / 100)

@@ -305,6 +305,9 @@ def test_evidence_says_that_it_is_of_hashes_and_what_they_show(authority: Author
     ]
 
 
+NOT_HASHED = ("one_character", "birth_near", "birth_missing", "variant_elsewhere")
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_hashes_link_whom_clear_text_links_but_for_slips(seed: int) -> None:
     """People drawn at random, many recorded in several ways: all links are those of clear text but for `near`."""
@@ -314,16 +317,14 @@ def test_hashes_link_whom_clear_text_links_but_for_slips(seed: int) -> None:
     records = (
         frame([made.record() for _ in range(500)]).with_columns(sex=pl.lit(None, pl.String)).unique(maintain_order=True)
     )
-    how = LinkageSettings(passes=tuple(each for each in PASSES if each not in ("one_character", "birth_near")))
+    how = LinkageSettings(passes=tuple(each for each in PASSES if each not in NOT_HASHED))
     people, nothing = People.of(members), pl.DataFrame()
     clear = Details(_rows(records, pl.lit(None, pl.String)), nothing)
     empty = records.with_columns(pl.lit(None, kind).alias(name) for name, kind in records.schema.items())
     hashed = Details(_rows(empty, match_keys(records, KEY)), nothing)
     in_clear = link(clear, people, how)
     by_hashes = linked_by_hashes(link(hashed, people, how), Hashes(hashed, people, [KEY]), how)
-    slips = link(clear, people, LinkageSettings(passes=("identifier",))).join(
-        _near(clear, people), on="detail", how="semi"
-    )
+    slips = _near(clear, people)
     wanted, found = (
         each.join(slips, on="detail", how="anti").select("detail", "person_id", "status", "pass", "key").rows()
         for each in (in_clear, by_hashes)
@@ -339,9 +340,13 @@ def _rows(identities: pl.DataFrame, cells: pl.Series | pl.Expr) -> pl.DataFrame:
 
 
 def _near(details: Details, people: People) -> pl.DataFrame:
-    """Details whose number is that of somebody whose name is one character apart."""
-    pairs = link(details, people, LinkageSettings(passes=("identifier",))).select("detail", "person_id")
-    return compared(pairs, details, people).filter(pl.col("name") == "near").select("detail")
+    """Details whose id or number is that of somebody whose name or birth is one character apart, or both are others:
+    hashes do not tell these from one another.
+    """
+    numbers = link(details, people, LinkageSettings(passes=("person_id", "identifier"))).select("detail", "person_id")
+    another = (pl.col("name") == "differs") & (pl.col("birth") == "differs")
+    apart = (pl.col("name") == "near") | (pl.col("birth") == "near") | another
+    return compared(numbers, details, people).filter(apart).select("detail")
 
 
 # ------------------------------------------------------------------------------------------- what goes on from there

@@ -243,6 +243,11 @@ def test_names_agree_whatever_the_case_accents_apostrophes_hyphens_and_spaces(
         ({"postcode": "ZZ1 1AB"}, "possible", "moved_house"),
         ({"postcode": ""}, "possible", "moved_house"),
         ({"postcode": "ZZ99 3VZ"}, "possible", "moved_house"),
+        ({"postcode": "UNKNOWN"}, "possible", "moved_house"),
+        ({"date_of_birth": ""}, "possible", "birth_missing"),
+        ({"date_of_birth": "1900-01-01"}, "possible", "birth_missing"),
+        ({"forename": "Mira", "postcode": "ZZ1 1AB"}, "possible", "variant_elsewhere"),
+        ({"surname": "Vane", "postcode": ""}, "possible", "variant_elsewhere"),
     ],
 )
 def test_one_departure_from_the_same_has_a_pass_of_its_own(
@@ -268,6 +273,46 @@ def test_what_speaks_against_a_variant_leaves_it_possible_and_never_undoes_the_e
     assert links(authority, members, MINA | ours) == [("P1", "confirmed", "exact", EXACT)]
     found = links(authority, members, MINA | {"forename": "Mira"} | ours)
     assert [each[:3] for each in found] == [("P1", "possible", "one_character")]
+
+
+def test_what_both_write_for_an_unknown_address_is_no_address(authority: Authority) -> None:
+    for unknown in ({"postcode": "UNKNOWN"}, {"postcode": "NFA"}, {"postcode": "", "uprn": "999999999999"}):
+        found = links(authority, [member("P1", **MINA | unknown)], MINA | unknown)
+        assert [each[:3] for each in found] == [("P1", "possible", "moved_house")]
+
+
+def test_an_id_of_somebody_whose_name_and_birth_are_others_is_possible(authority: Authority) -> None:
+    members = [member("P1", **MINA)]
+    somebody = {"person_id": "P1", "forename": "Tess", "surname": "Sorrel", "date_of_birth": "1971-01-31"}
+    assert links(authority, members, somebody)[0][1] == "possible"
+    assert links(authority, members, somebody | BORN)[0][1] == "confirmed"
+    assert links(authority, members, {"person_id": "P1"})[0][1] == "confirmed"
+
+
+@pytest.mark.parametrize(
+    "son",
+    [
+        {"date_of_birth": "2001-06-05"},
+        {"date_of_birth": "2001-05-07"},
+        {"forename": "Bill"},
+        {"forename": "Willaim"},
+    ],
+)
+def test_the_fathers_number_on_a_record_like_the_sons_leaves_both_possible(
+    authority: Authority, son: dict[str, str]
+) -> None:
+    william = MINA | {"forename": "William"}
+    members = [member("P1", upn=UPN, **william | {"date_of_birth": "1971-01-31"}), member("P2", **william)]
+    found = links(authority, members, william | {"upn": UPN} | son)
+    assert {(who, status) for who, status, *_ in found} == {("P1", "possible"), ("P2", "possible")}
+
+
+def test_a_number_and_a_birth_are_not_enough_where_another_number_or_the_sex_differs(authority: Authority) -> None:
+    members = [member("P1", upn=UPN, nhs_number=NHS, sex="F", **MINA)]
+    record = {"upn": UPN, "surname": "Sorrel", "forename": "Tess", **BORN}
+    assert links(authority, members, record)[0][1] == "confirmed"
+    assert links(authority, members, record | {"sex": "M"})[0][1] == "possible"
+    assert links(authority, members, record | {"nhs_number": "9990000026"})[0][1] == "possible"
 
 
 def test_a_variant_that_fits_two_members_by_two_passes_is_neither(authority: Authority) -> None:
@@ -315,11 +360,12 @@ def test_a_workspace_says_which_passes_are_asked_and_what_they_give(
     "changed",
     [
         {"forename": "Mirra"},
-        {"forename": "Mira", "postcode": "ZZ1 1AB"},
+        {"forename": "M", "postcode": "ZZ1 1AB"},
         {"forename": "Mira", "date_of_birth": "2001-05-07"},
+        {"forename": "Mira", "date_of_birth": ""},
+        {"postcode": "ZZ1 1AB", "date_of_birth": ""},
         {"surname": "Dell"},
         {"date_of_birth": "2001-06-07"},
-        {"date_of_birth": ""},
         {"surname": "-"},
     ],
 )

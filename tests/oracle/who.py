@@ -30,7 +30,9 @@ PASSES = (
     "birth_swapped",
     "birth_near",
     "initial",
+    "birth_missing",
     "moved_house",
+    "variant_elsewhere",
 )
 GIVES = {
     "identifier_alone": "possible",
@@ -40,7 +42,9 @@ GIVES = {
     "birth_swapped": "confirmed",
     "birth_near": "possible",
     "initial": "possible",
+    "birth_missing": "possible",
     "moved_house": "possible",
+    "variant_elsewhere": "possible",
 }
 UNKNOWN_BIRTHS = {date(1900, 1, 1), date(1901, 1, 1)}
 TITLES = ("mr", "mrs", "ms", "miss", "mx", "master", "dr", "rev", "prof", "sir")
@@ -119,11 +123,14 @@ def sex_of(text: str) -> str:
 
 def postcode_of(text: str) -> str:
     plain = "".join(c for c in text.upper() if c.isascii() and c.isalnum())
-    return "" if plain == "ZZ99" or (plain.startswith("ZZ99") and len(plain) == 7) else plain
+    if not re.fullmatch("[A-Z][A-Z]?[0-9][0-9A-Z]?[0-9][A-Z][A-Z]", plain):
+        return ""
+    return "" if plain.startswith("ZZ99") and len(plain) == 7 else plain
 
 
 def uprn_of(text: str) -> str:
-    return "".join(c for c in text if c in "0123456789").lstrip("0")
+    figures = "".join(c for c in text if c in "0123456789").lstrip("0")
+    return "" if set(figures) <= {"9"} else figures
 
 
 @dataclass(frozen=True)
@@ -247,6 +254,10 @@ NEAR_BIRTHS = ("same", "swapped", "near")
 BIRTH_LEVELS = ("same", "swapped", "near", "differs", "absent")
 
 
+def very_same(ours: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
+    return bool(ours and theirs) and "".join(ours) == "".join(theirs)
+
+
 class Agreement(NamedTuple):
     """How a record and a member agree, all of the member's names and addresses being theirs."""
 
@@ -254,6 +265,9 @@ class Agreement(NamedTuple):
     birth: str
     address: str
     number: bool  # one of the record's numbers is theirs
+    same_surname: bool
+    same_forename: bool
+    very_same: bool  # two of surname, forename and birth are
     number_differs: bool  # a number of the record is of a kind of which theirs are others
     sex_differs: bool
 
@@ -274,7 +288,14 @@ FITS: dict[str, Callable[[Agreement], bool]] = {
     "birth_swapped": lambda a: (a.name, a.birth, a.address) == ("same", "swapped", "same"),
     "birth_near": lambda a: (a.name, a.birth, a.address) == ("same", "near", "same"),
     "initial": lambda a: (a.name, a.birth, a.address) == ("initial", "same", "same"),
+    "birth_missing": lambda a: (a.name, a.birth, a.address) == ("same", "absent", "same"),
     "moved_house": lambda a: (a.name, a.birth) == ("same", "same") and a.address != "same",
+    "variant_elsewhere": lambda a: (
+        a.name in ("variant", "near")
+        and a.birth == "same"
+        and a.address != "same"
+        and (a.same_surname or a.same_forename)
+    ),
 }
 
 
@@ -305,6 +326,19 @@ class Members:
             birth=min((birth_level(record.born, way.born) for way in ways), key=BIRTH_LEVELS.index),
             address="same" if at_home else "other",
             number=any(each in numbers for each in record.numbers),
+            same_surname=any(very_same(record.surname, way.surname) for way in ways),
+            same_forename=any(very_same(record.forename, way.forename) for way in ways),
+            very_same=any(
+                sum(
+                    (
+                        very_same(record.surname, way.surname),
+                        very_same(record.forename, way.forename),
+                        record.born is not None and record.born == way.born,
+                    )
+                )
+                >= 2
+                for way in ways
+            ),
             number_differs=any(each not in numbers for each in shares_kind),
             sex_differs=bool(record.sex and sexes and record.sex not in sexes),
         )
@@ -320,14 +354,17 @@ class Members:
         by_id = record.person_id if "person_id" in self.passes else ""
         owners = [person for person, ways in self.ways.items() if by_id and by_id in {way.person_id for way in ways}]
         if owners:
-            yield from (Link(p, "confirmed" if len(owners) == 1 else "possible", "person_id") for p in owners)
+            for p in owners:
+                a = self.agreement(record, p)
+                other = (a.name, a.birth) == ("differs", "differs")
+                yield Link(p, "confirmed" if len(owners) == 1 and not other else "possible", "person_id")
             return
         foreign = bool(by_id)
-        # Nobody is linked without a number or a birth in common, so nobody else is looked at more closely.
+        # Nobody is linked whose birth is known to be another, but for a number.
         agreed = {
             person: self.agreement(record, person)
             for person, ways in self.ways.items()
-            if any(record.numbers & way.numbers or birth_level(record.born, way.born) in NEAR_BIRTHS for way in ways)
+            if any(record.numbers & way.numbers or birth_level(record.born, way.born) != "differs" for way in ways)
         }
 
         by_number = self.by_number(record, agreed, foreign) if "identifier" in self.passes else []
@@ -357,7 +394,9 @@ class Members:
             by_name = a.name in ("same", "variant", "near")
             by_birth = a.birth in ("same", "swapped")
             somebody_else = any(
-                (other.name, other.birth) == ("same", "same") for p, other in agreed.items() if p != person
+                other.name in ("same", "variant", "near") and other.birth in NEAR_BIRTHS and other.very_same
+                for p, other in agreed.items()
+                if p != person
             )
             status = "confirmed"
             both_give = any(
@@ -366,7 +405,8 @@ class Members:
             )
             if not both_give:
                 status = (GIVES | self.gives)["identifier_alone"]
-            elif not (by_name or by_birth) or (somebody_else and not (by_name and by_birth)):
+            speaks_against = somebody_else or a.number_differs or a.sex_differs
+            if both_give and not (by_name and by_birth) and (speaks_against or not (by_name or by_birth)):
                 status = "possible"
             if len(holders) > 1 or foreign:
                 status = "possible"
