@@ -32,7 +32,7 @@ def method_of(workspace: Workspace) -> Method:
 def recorded(method: Method) -> Linkage:
     """The same for the record of a run."""
     settings, by_weight = method.settings, method.settings.probabilistic
-    decided = method.decisions.select("details_key", "person_id", "verdict").sort(pl.all()).rows()
+    decided = method.decisions.drop("seq").sort(pl.all()).rows()
     return Linkage(
         passes=tuple(settings.passes),
         gives=dict(sorted(settings.gives.items())),

@@ -374,11 +374,10 @@ class _Keyed:
             faults.append(
                 Fault("E335", _cell(answer, "record_id"), what, "Export the queue again, and look at it anew.")
             )
-        elif _verdict(answer) == "rejected" and not faults and not self._is_linked(details_key, answer.person_id):
+        elif not faults and _of_a_candidate(answer) and not self._is_linked(details_key, answer.person_id):
             what = f"names a person to whom nothing links record {answer.record_id}"
-            faults.append(
-                Fault("E334", _cell(answer, "person_id"), what, "`pbr review show` says whom it may be about.")
-            )
+            step = "`pbr review show` says whom it may be about; `pbr review accept` takes anybody."
+            faults.append(Fault("E334", _cell(answer, "person_id"), what, step))
         return faults
 
     def _is_linked(self, details_key: str, person_id: str) -> bool:
@@ -389,6 +388,14 @@ class _Keyed:
         """How many records give these details."""
         about = self.records.filter(pl.col("details_key").is_in(list(keys)))
         return about.select("table", "record_id").unique().height
+
+
+def _of_a_candidate(answer: Answer) -> bool:
+    """Whether an answer must be about somebody whom a link names: every rejection, and whatever stands in a queue,
+    where a slip of the pen is easily made.
+    """
+    in_a_queue = answer.details_key is not None and _verdict(answer) == "accepted"
+    return in_a_queue or _verdict(answer) == "rejected"
 
 
 def _cell(answer: Answer, column: str) -> str:

@@ -18,7 +18,7 @@ from pbr.linkage.hashed import Hashes, linked_by_hashes, require_usable
 from pbr.linkage.passes import LINKS, OF_DETAILS, Score, link, with_evidence
 from pbr.linkage.people import People
 from pbr.linkage.probabilistic import Model, score
-from pbr.linkage.review import DECISIONS, KEYS, decided, details_keys, standing
+from pbr.linkage.review import DECISIONS, KEYS, decided, details_keys, lapsed, standing, thought_of
 from pbr.sources import IDENTITY, Extract
 from pbr.workspace import LinkageSettings
 
@@ -99,7 +99,7 @@ def attach(extracts: Mapping[str, Extract], how: Method | None = None) -> Eviden
         links=every_link.select(*LINKS.names(), "detail"),
         # Without the normalised fields, which take much room and were needed to compare.
         details=Details(details.rows, details.records),
-        lapsed_decisions=how.decisions.join(decisions, on=["details_key", "person_id"], how="anti").height,
+        lapsed_decisions=lapsed(how.decisions, decisions).height,
         quarantine=_stacked(quarantine, dict.fromkeys(QUARANTINE, pl.String) | {"row": pl.Int64}),
     )
 
@@ -118,6 +118,7 @@ def _linked(details: Details, people: People, how: Method, decisions: pl.DataFra
     if hashes:
         found = linked_by_hashes(found, hashes, how.settings)
     found = decided(found, decisions)
+    found = thought_of(found, lapsed(how.decisions, decisions), details.records, people.ways["person_id"])
     links = with_evidence(found.select(OF_DETAILS.names()), details, people)
     return hashes.with_evidence(links) if hashes else links
 

@@ -15,8 +15,18 @@ from pbr.linkage.details import Details
 from pbr.linkage.normal import FIELDS
 from pbr.linkage.passes import OF_DETAILS
 
-DECISIONS = pl.Schema({"details_key": pl.String, "person_id": pl.String, "verdict": pl.String, "seq": pl.Int64})
-"""The standing decisions: `verdict` is `accepted` or `rejected`; `seq` the ledger's entry."""
+DECISIONS = pl.Schema(
+    {
+        "details_key": pl.String(),
+        "person_id": pl.String(),
+        "verdict": pl.String(),
+        "seq": pl.Int64(),
+        "table": pl.String(),
+        "record_id": pl.String(),
+    }
+)
+"""The standing decisions: `verdict` is `accepted` or `rejected`; `seq` the ledger's entry; `table` and `record_id` the
+record at which the reviewer looked."""
 
 
 KEYS = pl.Schema({"detail": pl.UInt32, "details_key": pl.String})
@@ -46,8 +56,8 @@ def _in_one_text() -> list[pl.Expr]:
 def standing(decisions: pl.DataFrame, keys: pl.DataFrame, people: pl.Series) -> pl.DataFrame:
     """`detail`, `details_key`, `person_id`, `verdict`: the decisions about details that some record gives and members.
 
-    The others have lapsed: the supplier changed the details or sends them no more, or the person left the list. `keys`:
-    `KEYS`.
+    The others have lapsed: the supplier changed the details or sends them no more, or the person left the list
+    (`lapsed`). `keys`: `KEYS`.
     """
     about = decisions.filter(pl.col("person_id").is_in(people.implode()))
     return about.join(keys, on="details_key").select("detail", "details_key", "person_id", "verdict")
@@ -75,3 +85,25 @@ def decided(links: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
         weight=pl.lit(None, pl.Int64),
     ).select(OF_DETAILS.names())  # fmt: skip
     return pl.concat([known, added]).sort("detail", "person_id")
+
+
+def lapsed(decisions: pl.DataFrame, stands: pl.DataFrame) -> pl.DataFrame:
+    """The decisions (`DECISIONS`) that are about details or people that there are no more."""
+    return decisions.join(stands, on=["details_key", "person_id"], how="anti")
+
+
+def thought_of(links: pl.DataFrame, of_lapsed: pl.DataFrame, records: pl.DataFrame, people: pl.Series) -> pl.DataFrame:
+    """Links (`passes.OF_DETAILS`) with those that a reviewer once accepted and whose record gives other details now.
+
+    Whoever was accepted as a record's person is possible as long as the passes confirm nobody for what it says now: a
+    correction of the record must not make the person look better unseen. `records`: `details.RECORDS`.
+    """
+    was_accepted = of_lapsed.filter((pl.col("verdict") == "accepted") & pl.col("person_id").is_in(people.implode()))
+    again = was_accepted.join(records, on=["table", "record_id"]).select("detail", "person_id").unique()
+    confirmed = links.filter(pl.col("status") == "confirmed").select("detail")
+    more = again.join(links, on=["detail", "person_id"], how="anti").join(confirmed, on="detail", how="anti")
+    added = more.with_columns(
+        pl.lit("possible").alias("status"), pl.lit("review").alias("pass"), pl.lit("record_id").alias("key"),
+        weight=pl.lit(None, pl.Int64),
+    ).select(OF_DETAILS.names())  # fmt: skip
+    return pl.concat([links, added]).sort("detail", "person_id")

@@ -381,7 +381,8 @@ def test_a_reviewers_decision_is_about_those_hashed_details_alone(authority: Aut
     keys = details_keys(before.details, b"workspace")
     assert keys["details_key"].n_unique() == 2
     named = keys.filter(pl.col("detail") == of_moved)["details_key"].item()
-    decisions = pl.DataFrame([(named, "P1", "accepted", 1)], schema=DECISIONS, orient="row")
+    decided = (named, "P1", "accepted", 1, "offending", "R1")
+    decisions = pl.DataFrame([decided], schema=DECISIONS, orient="row")
     after = attach(extracts, Method(decisions=decisions, key=b"workspace", match_keys={"offending": KEY})).links
     assert after.sort("person_id").select("person_id", "status", "pass").rows() == [
         ("P1", "confirmed", "review"),

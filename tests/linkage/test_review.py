@@ -19,7 +19,14 @@ def decision(authority: Authority, person_id: str, verdict: str) -> pl.DataFrame
     details = Details.of(authority.read())
     first = details.records.filter(pl.col("record_id") == "R1")["detail"].item()
     keys = details_keys(details, KEY).filter(pl.col("detail") == first)
-    return keys.select("details_key", person_id=pl.lit(person_id), verdict=pl.lit(verdict), seq=pl.lit(1, pl.Int64))
+    return keys.select(
+        "details_key",
+        person_id=pl.lit(person_id),
+        verdict=pl.lit(verdict),
+        seq=pl.lit(1, pl.Int64),
+        table=pl.lit("offending"),
+        record_id=pl.lit("R1"),
+    )
 
 
 def linked(authority: Authority, *decisions: pl.DataFrame) -> Evidence:
@@ -74,6 +81,29 @@ def test_a_decision_lapses_when_the_supplier_changes_the_details_and_is_counted(
     after = linked(authority, accepted)
     assert told(after) == [("R1", "P1", "possible", "moved_house")]
     assert after.lapsed_decisions == 1
+
+
+def test_whoever_was_accepted_stays_possible_when_the_record_is_changed_and_nobody_fits(authority: Authority) -> None:
+    nobody = MINA | {"forename": "Tess", "postcode": "ZZ1 1AB"}
+    write(authority, [member("P1", **MINA)], nobody)
+    accepted = decision(authority, "P1", "accepted")
+    assert told(linked(authority, accepted)) == [("R1", "P1", "confirmed", "review")]
+    write(authority, [member("P1", **MINA)], nobody | {"postcode": "ZZ1 1AC"})
+    assert told(linked(authority, accepted)) == [("R1", "P1", "possible", "review")]
+
+
+def test_a_corrected_record_that_the_passes_confirm_needs_no_reviewer(authority: Authority) -> None:
+    write(authority, [member("P1", **MINA), member("P2")], MINA | {"forename": "Tess"})
+    accepted = decision(authority, "P2", "accepted")
+    write(authority, [member("P1", **MINA), member("P2")], MINA)
+    assert told(linked(authority, accepted)) == [("R1", "P1", "confirmed", "exact")]
+
+
+def test_what_was_rejected_lapses_without_a_trace_in_the_links(authority: Authority) -> None:
+    write(authority, [member("P1", **MINA)], MOVED)
+    rejected = decision(authority, "P1", "rejected")
+    write(authority, [member("P1", **MINA)], MOVED | {"postcode": "ZZ1 1AC"})
+    assert told(linked(authority, rejected)) == [("R1", "P1", "possible", "moved_house")]
 
 
 def test_a_decision_for_somebody_who_left_the_list_lapses_and_hides_nobody_else(authority: Authority) -> None:
