@@ -38,9 +38,7 @@ TABLES = (
 """Every table that a source may fill; `pbr.sources.contracts` says what each holds."""
 
 TERMS = ("autumn", "spring", "summer")
-Pass = Literal[
-    "person_id",
-    "identifier",
+PassByFields = Literal[
     "exact",
     "name_variant",
     "one_character",
@@ -50,23 +48,12 @@ Pass = Literal[
     "birth_missing",
     "moved_house",
     "variant_elsewhere",
-    "probabilistic",
 ]
+Pass = Literal["person_id", "identifier", PassByFields, "probabilistic"]
 PASSES: tuple[Pass, ...] = get_args(Pass)[:-1]
 """The passes of linkage, in order, that a workspace has unless it says otherwise; the last needs a model."""
 
-GivenByPass = Literal[
-    "identifier_alone",
-    "exact",
-    "name_variant",
-    "one_character",
-    "birth_swapped",
-    "birth_near",
-    "initial",
-    "birth_missing",
-    "moved_house",
-    "variant_elsewhere",
-]
+GivenByPass = Literal["identifier_alone", PassByFields]
 """What a workspace may set of what passes give."""
 
 ACADEMIC_YEAR = r"^(?:19|20)[0-9]{2}/[0-9]{2}$"

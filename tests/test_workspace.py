@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pbr.errors import Faults
-from pbr.workspace import Workspace
+from pbr.workspace import PASSES, Workspace
 
 LEAST = """\
 [authority]
@@ -206,3 +206,44 @@ def test_all_faults_of_the_file_come_together(tmp_path: Path) -> None:
     )
     codes = [message.split()[0] for message in told(tmp_path, text)]
     assert sorted(codes) == ["E102", "E103", "E104", "E105"]
+
+
+# ----------------------------------------------------------------------------------------------------------- linkage
+
+
+def test_linkage_may_be_left_out_and_has_every_pass_but_the_one_that_needs_a_model(tmp_path: Path) -> None:
+    found = load(tmp_path, LEAST).linkage
+    assert found.passes == PASSES and "probabilistic" not in PASSES
+    assert (found.most_pairs, found.gives, found.probabilistic) == (5_000_000, {}, None)
+
+
+def test_a_model_that_weighs_has_thresholds_of_its_own(tmp_path: Path) -> None:
+    text = '[linkage]\npasses = ["exact", "probabilistic"]\n[linkage.probabilistic]\nconfirmed_from = 25\n'
+    by_weight = load(tmp_path, LEAST + text).linkage.probabilistic
+    assert by_weight is not None
+    assert (by_weight.model, by_weight.confirmed_from, by_weight.possible_from) == ("linkage-model.json", 25, 5)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('passes = ["exact", "exact"]', "E104 pbr.toml:7 linkage: pass 'exact' is given twice."),
+        (
+            'passes = ["exact", "person_id"]',
+            "E104 pbr.toml:7 linkage: the passes have one order: person_id, identifier",
+        ),
+        ('passes = ["exakt"]', "E104 pbr.toml:8 linkage.passes.0 is 'exakt'"),
+        ('passes = ["exact", "probabilistic"]', "the table [linkage.probabilistic] go together: one is missing."),
+        ('probabilistic = {model = "m.json"}', "the table [linkage.probabilistic] go together: one is missing."),
+        (
+            'passes = ["probabilistic"]\nprobabilistic = {confirmed_from = 5}',
+            "confirmed_from (5) is not above possible_from (5)",
+        ),
+        ("most_pairs = 0", "E104 pbr.toml:8 linkage.most_pairs is 0"),
+        ('gives = {person_id = "possible"}', "'identifier_alone', 'exact'"),
+        ('gives = {exact = "sure"}', "linkage.gives.exact is 'sure': Input should be 'confirmed' or 'possible'"),
+        ("matches = 3", "E102 pbr.toml:8 unknown key 'linkage.matches'. There are: passes, most_pairs, gives"),
+    ],
+)
+def test_what_linkage_cannot_be_is_told(tmp_path: Path, text: str, message: str) -> None:
+    assert message in "\n".join(told(tmp_path, f"{LEAST}[linkage]\n{text}\n"))

@@ -105,6 +105,18 @@ def show(frame: pl.DataFrame, form: str = "table", title: str | None = None) -> 
         console.print(table)
 
 
+def bits(hundredths: int) -> str:
+    """A match weight as people read it: `+8.75`."""
+    return f"{hundredths / 100:+.2f}"
+
+
+def in_bits(frame: pl.DataFrame) -> pl.DataFrame:
+    """`weight` as people read it; without the column where nothing was weighed."""
+    if frame["weight"].null_count() == frame.height:
+        return frame.drop("weight")
+    return frame.with_columns(pl.col("weight").map_elements(bits, pl.String).fill_null(""))
+
+
 def show_json(value: Any) -> None:
     """A value on standard output as indented JSON; dates are ISO 8601 text."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))

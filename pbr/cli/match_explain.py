@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 import polars as pl
 
-from pbr.cli.console import people, progress, say, show, show_json, workspace_argument
-from pbr.cli.match_train import bits
+from pbr.cli.console import bits, in_bits, people, progress, say, show, show_json, workspace_argument
 from pbr.jobs.match_explain import Explained, explain_record
 from pbr.workspace import TABLES
 
@@ -58,20 +57,14 @@ def _print(explained: Explained) -> None:
     if explained.links.is_empty():
         people().print("It is linked to nobody.")
     else:
-        show(_in_bits(explained.links), title="Links")
+        show(in_bits(explained.links), title="Links")
     if not explained.near.is_empty():
         left_out = explained.all_near - explained.near.height
         which = f"Who else came near, the nearest {explained.near.height} of {explained.all_near}" if left_out else ""
-        show(_in_bits(explained.near), title=which or "Who else came near")
+        show(in_bits(explained.near), title=which or "Who else came near")
     for person_id, of_person in explained.parts.group_by("person_id", maintain_order=True):
         said = of_person.filter(pl.col("level").is_null() | (pl.col("level") != "absent")).drop("person_id")
         total = bits(int(of_person["weight"].sum()))
-        show(_in_bits(said.with_columns(pl.col("level").fill_null(""))), title=f"{person_id[0]}: {total} bits")
+        show(in_bits(said.with_columns(pl.col("level").fill_null(""))), title=f"{person_id[0]}: {total} bits")
     if not explained.past.is_empty():
         show(explained.past.select("seq", "at", "by", "person_id", "verdict", "why"), title="What reviewers decided")
-
-
-def _in_bits(frame: pl.DataFrame) -> pl.DataFrame:
-    if frame["weight"].null_count() == frame.height:
-        return frame.drop("weight")
-    return frame.with_columns(pl.col("weight").map_elements(bits, pl.String).fill_null(""))

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import polars as pl
 
-from pbr.cli.console import format_options, progress, say, show, show_json, workspace_argument
+from pbr.cli.console import bits, format_options, progress, say, show, show_json, workspace_argument
 from pbr.jobs.match_train import train_model
 
 
@@ -49,7 +49,9 @@ def train(workspace: Path, out: Path | None, form: str) -> None:
     )
     say(f"The model {model.digest[:12]} is in {trained.path}." + ("" if trained.changed else " It was there already."))
     if trained.to_add:
-        say(f"No run reads it yet. In pbr.toml, put:\n\n{trained.to_add}")
+        say(
+            f"No run reads it yet. In pbr.toml, put (the passes into [linkage], where it is there):\n\n{trained.to_add}"
+        )
 
 
 def _for_people(table: pl.DataFrame) -> pl.DataFrame:
@@ -64,8 +66,3 @@ def _for_people(table: pl.DataFrame) -> pl.DataFrame:
 
 def _share(column: str) -> pl.Expr:
     return pl.col(column).map_elements(lambda share: f"{share:.3g}", pl.String)
-
-
-def bits(hundredths: int) -> str:
-    """A weight as people read it: `+8.75`."""
-    return f"{hundredths / 100:+.2f}"

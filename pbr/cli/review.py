@@ -16,6 +16,7 @@ from pbr.cli.console import (
     HABITS,
     date_option,
     format_options,
+    in_bits,
     people,
     progress,
     say,
@@ -107,7 +108,7 @@ def show_(workspace: Path, record: str, source: str | None, as_json: bool) -> No
     more = f", which gives the same details as {others}" if shown.records > 1 else ""
     people().print(f"Record {UNPRINTABLE.sub(INSTEAD, shown.record_id)} of {shown.source}{more}")
     show(_printable(shown.fields), title="Side by side")
-    show(_printable(shown.candidates.drop("key")), title="Whom it may be about")
+    show(_printable(in_bits(shown.candidates.drop("key"))), title="Whom it may be about")
     if not shown.past.is_empty():
         past = shown.past.select("seq", "at", "by", "person_id", "verdict", "why")
         show(_printable(past), title="What was decided")

@@ -153,7 +153,7 @@ def _why_not(gathered: Gathered, links: pl.DataFrame) -> pl.Expr:
     if settings is None:
         return no_pass
     too_light = pl.format("no pass accepts this evidence, and {} bits are needed", pl.lit(settings.possible_from))
-    kept_out = pl.lit("the record's own id or number keeps it from being weighed")
+    kept_out = pl.lit("a pass before found others, or the record's own id or number speaks against it")
     return pl.when(pl.col("total") < settings.possible_from * 100).then(too_light).otherwise(kept_out)
 
 
