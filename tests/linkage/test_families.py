@@ -416,8 +416,8 @@ def test_where_no_dwelling_is_known_the_postcode_stands_for_it(authority: Author
 
 @pytest.mark.parametrize(
     "written",
-    [{"forename": "Bunny"}, {"date_of_birth": "", "forename": "T"}, {"date_of_birth": "", "sex": "M"}],
-    ids=["another forename", "an initial and no birth", "no birth"],
+    [{"forename": "Bunny"}, {"date_of_birth": "", "forename": "T"}, {"date_of_birth": "", "forename": "Thomas"}],
+    ids=["another forename", "an initial and no birth", "a longer name and no birth"],
 )
 def test_who_agrees_with_a_member_is_perhaps_that_member(authority: Authority, written: Row) -> None:
     report = look(authority, [ADA, member("P2", "F1", **TOM)], [attended("R1", **TOM | written)])
@@ -550,7 +550,7 @@ def test_members_whom_no_pass_links_make_no_crowd(authority: Authority) -> None:
     children = strangers(most + 1, uprn="")
     names = ("forename", "surname", "postcode")
     listed = [member(f"P{at}", "F1", **{name: child[name] for name in names}) for at, child in enumerate(children, 2)]
-    nameless = [child | {"date_of_birth": ""} for child in children]
+    nameless = [child | {"date_of_birth": "", "forename": child["forename"] + "x"} for child in children]
     report = look(
         authority,
         [ADA, *listed],
