@@ -49,9 +49,8 @@ def train(workspace: Path, out: Path | None, form: str) -> None:
     )
     say(f"The model {model.digest[:12]} is in {trained.path}." + ("" if trained.changed else " It was there already."))
     if trained.to_add:
-        say(
-            f"No run reads it yet. In pbr.toml, put this, or what is in it where that table is there:\n\n{trained.to_add}"
-        )
+        say("No run reads it yet. In pbr.toml, put this, or what is in it where that table is there:")
+        say(f"\n{trained.to_add}")
 
 
 def _for_people(table: pl.DataFrame) -> pl.DataFrame:
