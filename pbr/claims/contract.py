@@ -152,15 +152,15 @@ def _typed(column: str, kind: pl.DataType) -> pl.Expr:
 
 
 def _csv(frame: pl.DataFrame) -> bytes:
-    safe = [_not_a_formula(name) for name, kind in frame.schema.items() if kind == pl.String]
+    text_columns = [name for name, kind in frame.schema.items() if kind == pl.String]
+    safe = [not_a_formula(pl.col(name).replace("", None)).alias(name) for name in text_columns]
     text = frame.with_columns(safe).write_csv(line_terminator="\n", quote_style="necessary", date_format="%Y-%m-%d")
     return text.encode()
 
 
-def _not_a_formula(column: str) -> pl.Expr:
-    text = pl.col(column).replace("", None)
-    runs = text.str.contains(r"^['=+\-@\t\r]")
-    return pl.when(runs).then(pl.concat_str(pl.lit("'"), text)).otherwise(text).alias(column)
+def not_a_formula(text: pl.Expr) -> pl.Expr:
+    """Text that no spreadsheet runs: an apostrophe before what begins as a formula, or with an apostrophe."""
+    return pl.when(text.str.contains(r"^['=+\-@\t\r]")).then(pl.concat_str(pl.lit("'"), text)).otherwise(text)
 
 
 # ------------------------------------------------------------------------------------------------- the run's record

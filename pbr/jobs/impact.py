@@ -21,7 +21,6 @@ from pbr.jobs.decide import Gathered, Measurement, Say, decide_by, gather, measu
 from pbr.jobs.frameworks import Framework, frameworks
 from pbr.jobs.prepare import has_earned_autonomy, history_of, window_is_open
 from pbr.ledger import Ledger
-from pbr.ledger.store import LIVE_LINES
 from pbr.rulebook.load import LoadedPack
 from pbr.rulebook.proposal import with_values
 from pbr.workspace import Workspace
@@ -129,7 +128,8 @@ def impact(
     first = before or _own_pack(gathered, as_of)
     second = after or with_values(first, values or {})
     is_open = None if window is None else window_is_open(gathered.workspace, window, as_of)
-    live = _live_lines(gathered.workspace)
+    with Ledger.read_or_empty(gathered.workspace.ledger_path) as ledger:
+        live = ledger.live_lines()
     sides = []
     for pack in (first, second):
         measurement = measure_by([Framework(pack, gathered.families)], gathered, as_of, say)
@@ -154,13 +154,6 @@ def _own_pack(gathered: Gathered, as_of: date) -> LoadedPack:
     place = gathered.workspace.place("rules", "pack")
     what = f"as of {as_of} the families fall under several frameworks: {listed}"
     raise Faults(Fault("E272", place, what, "Name the one that would change with --from."))
-
-
-def _live_lines(workspace: Workspace) -> pl.DataFrame:
-    if not workspace.ledger_path.exists():
-        return pl.DataFrame(schema=LIVE_LINES)
-    with Ledger.read(workspace.ledger_path) as ledger:
-        return ledger.live_lines()
 
 
 def _circumstances(

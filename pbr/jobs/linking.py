@@ -12,7 +12,6 @@ from pbr.jobs.shared_key import shared_keys
 from pbr.ledger import Ledger
 from pbr.linkage import Method
 from pbr.linkage.probabilistic import Model
-from pbr.linkage.review import DECISIONS
 from pbr.workspace import Workspace
 
 
@@ -47,9 +46,7 @@ def recorded(method: Method) -> Linkage:
 
 def _standing(workspace: Workspace) -> tuple[pl.DataFrame, bytes]:
     """The decisions that stand and the key under which all of them were made; none where there is no ledger yet."""
-    if not workspace.ledger_path.exists():
-        return pl.DataFrame(schema=DECISIONS), b""
-    with Ledger.read(workspace.ledger_path) as ledger:
+    with Ledger.read_or_empty(workspace.ledger_path) as ledger:
         decisions, by_key = ledger.decisions(), ledger.decisions_by_key()
     if decisions.is_empty():
         return decisions, b""

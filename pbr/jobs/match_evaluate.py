@@ -22,7 +22,6 @@ from pbr.jobs.labels import read_labels
 from pbr.jobs.prepare import has_earned_autonomy, history_of
 from pbr.jobs.replay import open_bundle
 from pbr.ledger import Ledger
-from pbr.ledger.store import LIVE_LINES
 from pbr.linkage import quality, squeezed
 from pbr.linkage.people import People
 from pbr.linkage.probabilistic import WEIGHTS, parts, score
@@ -211,9 +210,7 @@ class _Claimed:
 def _batches(gathered: Gathered, say: Say) -> Iterable[_Claimed]:
     """The batches of the ledger that were not withdrawn, each from its bundle."""
     workspace = gathered.workspace
-    if not workspace.ledger_path.exists():
-        return
-    with Ledger.read(workspace.ledger_path) as ledger:
+    with Ledger.read_or_empty(workspace.ledger_path) as ledger:
         batches = ledger.batches().filter(pl.col("state") != "withdrawn")
     for batch in batches.iter_rows(named=True):
         say(f"open batch {batch['batch_id']}")
@@ -226,10 +223,8 @@ def _batches(gathered: Gathered, say: Say) -> Iterable[_Claimed]:
 def _not_claimed(gathered: Gathered, as_of: date, say: Say) -> _Claimed:
     """What would be claimed on the as-of date from the ledger as it stands, whatever window and allocation."""
     workspace = gathered.workspace
-    live = pl.DataFrame(schema=LIVE_LINES)
-    if workspace.ledger_path.exists():
-        with Ledger.read(workspace.ledger_path) as ledger:
-            live = ledger.live_lines()
+    with Ledger.read_or_empty(workspace.ledger_path) as ledger:
+        live = ledger.live_lines()
     lines = [pl.DataFrame(schema=LINES)]
     cohorts: list[Cohort] = []
     for framework in frameworks(workspace, gathered.families, as_of):

@@ -167,11 +167,10 @@ def _places(gathered: Gathered, table: str, record_id: str) -> tuple[str, ...]:
 
 def _past(gathered: Gathered, this: pl.DataFrame) -> pl.DataFrame:
     """What reviewers decided on these details."""
-    path = gathered.workspace.ledger_path
-    if not path.exists() or gathered.method.decisions.is_empty():
+    if gathered.method.decisions.is_empty():
         return pl.DataFrame(schema=REVIEWS)
     keys = details_keys(gathered.evidence.details, gathered.method.key).join(this, on="detail", how="semi")
-    with Ledger.read(path) as ledger:
+    with Ledger.read(gathered.workspace.ledger_path) as ledger:
         return ledger.reviews().join(keys.select("details_key"), on="details_key", how="semi")
 
 

@@ -8,11 +8,8 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-import polars as pl
-
 from pbr.jobs.decide import Gathered, Say, gather
 from pbr.ledger import Ledger
-from pbr.ledger.store import LIVE_LINES
 from pbr.linkage.families import FamiliesReport, look_at_families
 from pbr.workspace import Workspace
 
@@ -32,12 +29,7 @@ def families_report(gathered: Gathered, as_of: date | None = None, say: Say = la
     """The same of a workspace that is read and linked already."""
     say("compare members with members")
     workspace, evidence = gathered.workspace, gathered.evidence
-    live, most_pairs = _live_lines(workspace), workspace.linkage.most_pairs
+    with Ledger.read_or_empty(workspace.ledger_path) as ledger:
+        live = ledger.live_lines()
+    most_pairs = workspace.linkage.most_pairs
     return look_at_families(gathered.extracts, evidence.details, evidence.links, live, most_pairs, as_of)
-
-
-def _live_lines(workspace: Workspace) -> pl.DataFrame:
-    if not workspace.ledger_path.exists():
-        return pl.DataFrame(schema=LIVE_LINES)
-    with Ledger.read(workspace.ledger_path) as ledger:
-        return ledger.live_lines()

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
 import fastexcel
 import polars as pl
 
+from pbr.claims.contract import not_a_formula
 from pbr.errors import Fault, Faults
 from pbr.jobs.decide import Gathered, Measurement, Say, gather, measure_workspace, run_engines
 from pbr.jobs.key import key_check, workspace_key
 from pbr.jobs.stakes import stakes
 from pbr.ledger import NO_BATCH, Entry, Ledger
 from pbr.ledger.kinds import Standing, review_faults
-from pbr.ledger.store import DECISIONS, LIVE_LINES, REVIEWS
+from pbr.ledger.store import DECISIONS
 from pbr.linkage.details import DETAILS
 from pbr.linkage.review import details_keys
 from pbr.workspace import TABLES, Workspace
@@ -136,8 +137,7 @@ def _measured(workspace: Workspace | Path | str, as_of: date, say: Say) -> tuple
     measurement = measure_workspace(workspace, as_of, say=say)
     findings = run_engines(measurement.cohorts, ["bulk"], say)
     say("work out what is at stake")
-    links = measurement.evidence.links
-    keyed = _Keyed.of(measurement.gathered, links.filter(pl.col("status") == "possible")["detail"].unique())
+    keyed = _Keyed.of(measurement.gathered)
     return keyed, Queue(measurement, _queue(keyed, measurement, findings))
 
 
@@ -146,8 +146,10 @@ def _queue(keyed: _Keyed, measurement: Measurement, findings: pl.DataFrame) -> p
         candidates=pl.col("person_id").n_unique().over("details_key").cast(pl.Int64)
     )
     possible = links.filter(pl.col("status") == "possible")
+    with Ledger.read_or_empty(measurement.workspace.ledger_path) as ledger:
+        live = ledger.live_lines()
     at_stake = (
-        stakes(measurement, findings, _live_lines(measurement.workspace), possible)
+        stakes(measurement, findings, live, possible)
         .group_by("details_key", "person_id")
         .agg(
             pl.col("at_stake_pence").sum(),
@@ -309,15 +311,11 @@ class _Keyed:
     families: pl.DataFrame
 
     @classmethod
-    def of(cls, gathered: Gathered, only: pl.Series | None = None) -> _Keyed:
-        """Of all details, or only of some. Raises Faults: E503, E509 where there is no key and none can be made."""
+    def of(cls, gathered: Gathered) -> _Keyed:
+        """Raises Faults: E503, E509 where there is no key and none can be made."""
         evidence = gathered.evidence
         key, _ = workspace_key(gathered.workspace, gathered.extracts["members"])
-        details = evidence.details
-        if only is not None:
-            # A key takes a while to make, and most details are linked for sure.
-            details = replace(details, rows=details.rows.filter(pl.col("detail").is_in(only.implode())))
-        keys = details_keys(details, key)
+        keys = details_keys(evidence.details, key)
         belongs = evidence.members.select("person_id", "family_id").unique()
         return cls(
             gathered,
@@ -421,26 +419,16 @@ def _decision(answer: Answer, details_key: str, table: str) -> dict[str, str]:
 # ---------------------------------------------------------------------------------------------------------- the ledger
 
 
-def _live_lines(workspace: Workspace) -> pl.DataFrame:
-    if not workspace.ledger_path.exists():
-        return pl.DataFrame(schema=LIVE_LINES)
-    with Ledger.read(workspace.ledger_path) as ledger:
-        return ledger.live_lines()
-
-
 def _standing(workspace: Workspace) -> Standing:
     stands: Standing = {}
-    if workspace.ledger_path.exists():
-        with Ledger.read(workspace.ledger_path) as ledger:
-            for key, person_id, verdict, seq in ledger.decisions().select(DECISIONS.names()[:4]).iter_rows():
-                stands.setdefault(key, {})[person_id] = (verdict, seq)
+    with Ledger.read_or_empty(workspace.ledger_path) as ledger:
+        for key, person_id, verdict, seq in ledger.decisions().select(DECISIONS.names()[:4]).iter_rows():
+            stands.setdefault(key, {})[person_id] = (verdict, seq)
     return stands
 
 
 def _past(workspace: Workspace) -> pl.DataFrame:
-    if not workspace.ledger_path.exists():
-        return pl.DataFrame(schema=REVIEWS)
-    with Ledger.read(workspace.ledger_path) as ledger:
+    with Ledger.read_or_empty(workspace.ledger_path) as ledger:
         return ledger.reviews()
 
 
@@ -490,8 +478,7 @@ def _for_people(keyed: _Keyed, links: pl.DataFrame) -> pl.DataFrame:
         .select(*NEEDED[:4], pl.exclude(*NEEDED[:4], *pairs), *pairs)
         .with_columns(verdict=pl.lit(None, pl.String), why=pl.lit(None, pl.String))
     )
-    runs = pl.col(pl.String).str.contains(r"^['=+\-@\t\r]")
-    return told.with_columns(pl.when(runs).then("'" + pl.col(pl.String)).otherwise(pl.col(pl.String)).name.keep())
+    return told.with_columns(not_a_formula(pl.col(pl.String)).name.keep())
 
 
 # ---------------------------------------------------------------------------------------------------------- the files

@@ -137,6 +137,11 @@ class Ledger:
             ledger._db.execute("PRAGMA query_only = ON")
         return ledger
 
+    @classmethod
+    def read_or_empty(cls, path: Path) -> Ledger:
+        """The same, but for a workspace that has no ledger yet: an empty one, which is not kept."""
+        return cls.read(path) if path.exists() else cls(path, _new())
+
     def close(self) -> None:
         self._db.close()
 

@@ -259,7 +259,7 @@ class _Linking:
 
     def to_be_weighed(self) -> pl.DataFrame:
         """The details (`detail`) that no pass linked for sure."""
-        confirmed = pl.concat(self.found).filter(pl.col("status") == "confirmed") if self.found else self.contradicted
+        confirmed = self.links().filter(pl.col("status") == "confirmed")
         left = self.open.select("detail").join(confirmed.select("detail"), on="detail", how="anti")
         return left.sort("detail")
 

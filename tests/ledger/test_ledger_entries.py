@@ -277,3 +277,18 @@ def test_a_busy_ledger_is_told_and_not_waited_for_without_end(
     with pytest.raises(Faults, match="E610"), Ledger.open(path) as second:
         enter(second, "prepared", "b1", **prepared(line("F1")))
     other.close()
+
+
+def test_where_there_is_no_ledger_yet_one_is_read_as_empty_and_none_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with Ledger.read_or_empty(path) as none_yet:
+        assert none_yet.last() is None
+        assert none_yet.live_lines().is_empty() and none_yet.decisions().is_empty() and none_yet.reviews().is_empty()
+    assert not path.exists()
+
+
+def test_what_stands_in_a_ledgers_place_is_not_read_as_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite").write_text("no ledger")
+    with pytest.raises(Faults) as raised, Ledger.read_or_empty(tmp_path / "ledger.sqlite") as ledger:
+        ledger.live_lines()
+    assert [fault.code for fault in raised.value.faults] == ["E602"]
