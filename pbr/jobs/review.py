@@ -22,7 +22,7 @@ from pbr.jobs.decide import Gathered, Measurement, Say, gather, measure_workspac
 from pbr.jobs.key import key_check, workspace_key
 from pbr.jobs.stakes import stakes
 from pbr.ledger import NO_BATCH, Entry, Ledger
-from pbr.ledger.kinds import Standing, review_faults
+from pbr.ledger.reviews import Standing, review_faults
 from pbr.ledger.store import DECISIONS
 from pbr.linkage.details import DETAILS
 from pbr.linkage.review import details_keys

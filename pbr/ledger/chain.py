@@ -12,13 +12,17 @@ from typing import Any
 
 from pbr.canonical import canonical, digest
 from pbr.errors import Fault
-from pbr.ledger.kinds import Standing, body_faults, review_faults, step_fault
+from pbr.ledger.books import Books
+from pbr.ledger.kinds import body_faults, refusals, step_of
 from pbr.ledger.migrations import FIRST
+from pbr.ledger.signatures import holds, words_of
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry as it is stored. `at` is UTC, to the second; `body` is canonical JSON text."""
+    """One entry as it is stored. `at` is UTC, to the second; `body` is canonical JSON text; `key` is the public key of
+    whoever signed, and `signature` theirs (`signatures.words_of`), both empty where nobody did.
+    """
 
     seq: int
     at: str
@@ -28,6 +32,8 @@ class Entry:
     body: str
     previous: str
     digest: str
+    key: str = ""
+    signature: str = ""
 
     @property
     def says(self) -> dict[str, Any]:
@@ -36,11 +42,14 @@ class Entry:
         return read
 
 
-def entry_digest(seq: int, at: str, by: str, kind: str, batch_id: str, body: str, previous: str) -> str:
-    """SHA-256 over the canonical form of everything else in the entry, its body as text."""
-    return digest(
-        {"seq": seq, "at": at, "by": by, "kind": kind, "batch_id": batch_id, "body": body, "previous": previous}
-    )
+def entry_digest(
+    seq: int, at: str, by: str, kind: str, batch_id: str, body: str, previous: str, key: str = "", signature: str = ""
+) -> str:
+    """SHA-256 over the canonical form of everything else in the entry, its body as text; key and signature where it is
+    signed.
+    """
+    said = {"seq": seq, "at": at, "by": by, "kind": kind, "batch_id": batch_id, "body": body, "previous": previous}
+    return digest(said | ({"key": key, "signature": signature} if key or signature else {}))
 
 
 def first_misfit(entries: Iterable[Entry], ever_added: int, place: str) -> Fault | None:
@@ -50,46 +59,45 @@ def first_misfit(entries: Iterable[Entry], ever_added: int, place: str) -> Fault
     """
     previous = FIRST
     seq = 0
-    states: dict[str, str] = {}
-    stands: Standing = {}
+    books = Books()
     restore = "Restore the ledger from a backup taken before, and find out who could write to the file."
     for entry in entries:
         here = f"{place} entry {entry.seq}"
         if entry.seq != seq + 1:
             return Fault("E621", here, f"follows entry {seq}: what was between them is missing", restore)
-        if entry.digest != _digest_of(entry):
-            return Fault("E622", here, "was changed since it was written: its digest does not fit it", restore)
+        if fault := own_fault(entry, here):
+            return fault
         if entry.previous != previous:
             return Fault("E623", here, f"does not hold the digest of the entry before it ({seq})", restore)
-        if fault := _meaning_fault(entry, here, states, stands):
+        if fault := _meaning_fault(entry, here, books):
             return fault
-        states[entry.batch_id] = entry.kind
-        for one in _decisions(entry):
-            stands.setdefault(one["details_key"], {})[one["person_id"]] = (one["verdict"], entry.seq)
         previous, seq = entry.digest, entry.seq
     if ever_added != seq:
         return Fault("E621", f"{place} entry {seq + 1}", f"is missing: {ever_added} entries were written", restore)
     return None
 
 
-def _digest_of(entry: Entry) -> str:
-    return entry_digest(entry.seq, entry.at, entry.by, entry.kind, entry.batch_id, entry.body, entry.previous)
+def own_fault(entry: Entry, here: str) -> Fault | None:
+    """Why an entry is not, by itself, as it was written: its digest, and its signature where it has one."""
+    restore = "Restore the ledger from a backup taken before, and find out who could write to the file."
+    said = (entry.seq, entry.at, entry.by, entry.kind, entry.batch_id, entry.body, entry.previous)
+    if entry.digest != entry_digest(*said, entry.key, entry.signature):
+        return Fault("E622", here, "was changed since it was written: its digest does not fit it", restore)
+    if (entry.key or entry.signature) and not holds(entry.key, entry.signature, words_of(*said)):
+        return Fault("E626", here, "has a signature that is not its key's over what it says", restore)
+    return None
 
 
-def _decisions(entry: Entry) -> list[dict[str, str]]:
-    return entry.says["decisions"] if entry.kind == "reviewed" else []
-
-
-def _meaning_fault(entry: Entry, here: str, states: dict[str, str], stands: Standing) -> Fault | None:
-    """An entry that fits the chain but that pbr would never have written."""
+def _meaning_fault(entry: Entry, here: str, books: Books) -> Fault | None:
+    """An entry that fits the chain but that pbr would never have written; one that it would is taken into the books."""
     found = body_faults(entry.kind, entry.body, here)
     if not found and canonical(entry.says).decode() != entry.body:
         found = [Fault("E603", here, f"{entry.kind}: the body is not in canonical form", "")]
-    if not found and (step := step_fault(entry.kind, entry.batch_id, states.get(entry.batch_id))):
-        found = [step]
     if not found:
-        found = review_faults(_decisions(entry), stands)
+        step = step_of(entry.seq, entry.kind, entry.batch_id, entry.body, entry.by, entry.key)
+        found = refusals(books, step)
     if not found:
+        books.enter(step)
         return None
     what = f"was not written by pbr: {found[0].what}"
     return Fault("E624", here, what, "Find out who wrote to the file, and restore the ledger from a backup.")

@@ -1,114 +1,37 @@
-"""What can be written in the ledger: the kinds of entry, what the body of each says, and when each is refused.
+"""What can be written in the ledger: the kinds of entry, what each may follow, and when it is refused.
 
-In: an entry that somebody wants to append, and the ledger as it stands. Out: every reason why it may not be. A kind is
-one row of `KINDS` with one function; adding one adds a body, a function and a row.
+In: an entry that somebody wants to append, and the books as they stand. Out: every reason why it may not be. A kind is
+a body in `bodies`, a row of `KINDS`, its roles in `people.MAY` and what it does to the books; adding one adds these.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from sqlite_utils import Database
+from pydantic import ValidationError
 
+from pbr.canonical import canonical
 from pbr.errors import Fault
-
-Text = Annotated[str, Field(min_length=1)]
-Words = Annotated[str, Field(pattern=r"\S")]
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-DetailsKey = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-KeyCheck = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
+from pbr.ledger import bodies
+from pbr.ledger.books import Books, ClaimLine, Step
+from pbr.ledger.people import folded, not_theirs
+from pbr.ledger.reviews import review_faults
 
 NO_BATCH = ""
 """What stands for the batch in an entry that is about none."""
 
+SAME_PERSON = "person_in_another_live_line"
+"""The control that a person of one family is in another's live line: released, the ledger takes the line."""
 
-class Body(BaseModel):
-    """What an entry says: closed, with every field written, none by default."""
+FOUND_INVALID = "found_invalid_by_audit"
+"""The control that an audit found the decision invalid on this route."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Line(Body):
-    """One claim line: a family, a route, whole pence, and the persons in the family when it was claimed."""
-
-    line_id: Text
-    family_id: Text
-    family_ref: Text
-    route: Text
-    amount_pence: Annotated[int, Field(ge=0)]
-    decision_id: Digest
-    engaged_on: date
-    persons: tuple[Text, ...]
-
-
-class Prepared(Body):
-    """A batch was made, and its bundle written: the digest of the bundle's manifest ties the two together."""
-
-    authority_code: Text
-    window: Text
-    pack_id: Text
-    pack_digest: Digest
-    as_of: date
-    claim_date: date
-    run_key: Text
-    """What the run was given; the same key again is the same run (`Ledger.find_prepared`)."""
-    bundle: Text
-    manifest_digest: Digest
-    allocation: dict[str, int | str] | None
-    """The authority's allocation as it was applied, for people to read; null where the pack has none."""
-    lines: tuple[Line, ...]
-
-
-class Submitted(Body):
-    """The batch went to the department."""
-
-
-class Withdrawn(Body):
-    """The batch is taken back: its lines are live no more. `reason` is for people and holds no personal data."""
-
-    reason: Words
-
-
-class ReviewDecision(Body):
-    """Whether the details that a record gives of somebody are this person's.
-
-    `details_key` is a keyed digest of the details, which all records that give the same share; `table` and `record_id`
-    name one of them. `rejected` and `accepted` stand until `reopened` takes them back; only then can the same details
-    and person be decided anew. `why` is for people and holds no personal data.
-    """
-
-    details_key: DetailsKey
-    table: Text
-    record_id: Text
-    person_id: Text
-    verdict: Literal["accepted", "rejected", "reopened"]
-    why: Words
-
-
-def _some(decisions: tuple[ReviewDecision, ...]) -> tuple[ReviewDecision, ...]:
-    # Field's own min_length would also count the decisions that are badly written as missing.
-    if not decisions:
-        raise ValueError("there is no decision")
-    return decisions
-
-
-class Reviewed(Body):
-    """Somebody decided whom records are about. The entry is about no batch, and changes none that is there.
-
-    `key_check` tells the key under which its details keys were made from every other, and nothing of that key.
-    """
-
-    key_check: KeyCheck
-    decisions: Annotated[tuple[ReviewDecision, ...], AfterValidator(_some)]
-
-
-Refusal = Callable[[Database, str, str], Iterator[Fault]]
-"""Given the ledger, the batch id and the body's text, says why the entry is refused."""
+Refusal = Callable[[Books, Step], Iterator[Fault]]
+"""Given the books, says why an entry is refused."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +41,7 @@ class Kind:
     A kind that is about no batch follows nothing, and its entries have `NO_BATCH` for the batch's id.
     """
 
-    body: type[Body]
+    body: type[bodies.Body]
     follows: tuple[str | None, ...]
     refuses: Refusal
 
@@ -127,133 +50,288 @@ class Kind:
         return bool(self.follows)
 
 
-def nothing_else(db: Database, batch_id: str, body: str) -> Iterator[Fault]:
-    """For a kind whose only bar is the batch's state."""
+# ------------------------------------------------------------------------------------------------------------- refusals
+
+
+def nothing_else(books: Books, step: Step) -> Iterator[Fault]:
+    """For a kind whose only bar is the batch's state and whoever enters it."""
     return iter(())
 
 
-def claimed_twice(db: Database, batch_id: str, body: str) -> Iterator[Fault]:
+def claimed_twice(books: Books, step: Step) -> Iterator[Fault]:
     """A family, or a person, that already has a live line on the same route, here or in another batch."""
-    yield from _repeated(db, body, "line_id", "E612", "line", [])
-    for column, code in (("family_id", "E608"), ("person_id", "E609")):
-        yield from _repeated(db, body, column, code, column.removesuffix("_id"), ["route"])
-        for subject, route, batch, line in db.execute(_LIVE_ALREADY[column], {"body": body}):
-            yield Fault(
-                code,
-                f"batch {batch_id}",
-                f"{column.removesuffix('_id')} {subject} already has a live line on {route}: {line} in batch {batch}",
-                "Prepare the batch again, so that the line is left out, or withdraw the earlier batch first.",
-            )
+    lines = step.says["lines"]
+    yield from _repeated("E612", "line", "", (line["line_id"] for line in lines))
+    for route in sorted({line["route"] for line in lines}):
+        own = [line for line in lines if line["route"] == route]
+        persons = [person for line in own if not _is_released(books, line) for person in sorted(set(line["persons"]))]
+        yield from _repeated("E608", "family", f" on {route}", (line["family_id"] for line in own))
+        yield from _repeated("E609", "person", f" on {route}", persons)
+        for code, what, subjects in (
+            ("E608", "family", [line["family_id"] for line in own]),
+            ("E609", "person", persons),
+        ):
+            for subject in sorted(set(subjects)):
+                for live in books.taken.get((what, subject, route), ()):
+                    yield _taken(code, step, f"{what} {subject}", live)
+    yield from _override_faults(books, step)
+    yield from _superseded_faults(books, step)
+    yield from _invalid_again(books, step)
 
 
-_NEW_LINES = """
-WITH new AS MATERIALIZED (
-  SELECT json_extract(value, '$.line_id') AS line_id, json_extract(value, '$.family_id') AS family_id,
-    json_extract(value, '$.route') AS route, json_extract(value, '$.persons') AS persons
-  FROM json_each(:body, '$.lines')
-), new_persons AS MATERIALIZED (
-  SELECT new.line_id, new.route, person.value AS person_id FROM new, json_each(new.persons) AS person
-)
-"""
-
-# Membership and not a join: SQLite looks each live line up in an index of the new ones, however many there are.
-_LIVE_ALREADY = {
-    "family_id": f"""{_NEW_LINES}
-SELECT family_id, route, batch_id, line_id FROM lines
-WHERE live AND (family_id, route) IN (SELECT family_id, route FROM new) ORDER BY 1, 2, 3, 4""",
-    "person_id": f"""{_NEW_LINES}
-SELECT person_id, route, batch_id, line_id FROM line_persons
-WHERE live AND (person_id, route) IN (SELECT person_id, route FROM new_persons) ORDER BY 1, 2, 3, 4""",
-}
+def _is_released(books: Books, line: Mapping[str, Any], hold: str = SAME_PERSON) -> bool:
+    """Whether an approved override releases the line of a control."""
+    override = books.overrides.get(line.get("override") or 0)
+    return override is not None and override.state == "approved" and hold in override.says["holds"]
 
 
-def _repeated(db: Database, body: str, column: str, code: str, what: str, within: list[str]) -> Iterator[Fault]:
+def _invalid_again(books: Books, step: Step) -> Iterator[Fault]:
+    for line in step.says["lines"]:
+        seq = books.found_invalid.get((line.get("decision_id"), line["route"]))
+        if seq is not None and not _is_released(books, line, FOUND_INVALID):
+            what = f"line {line['line_id']} rests on a decision that entry {seq} found invalid"
+            yield Fault("E652", f"batch {step.batch_id}", what, "Prepare the batch again, so that the line is held.")
+
+
+def _repeated(code: str, what: str, where: str, names: Any) -> Iterator[Fault]:
     """What the batch's own lines hold more than once."""
-    columns = ", ".join([column, *within])
-    source = "new_persons" if column == "person_id" else "new"
-    sql = f"{_NEW_LINES} SELECT {columns} FROM {source} GROUP BY {columns} HAVING count(*) > 1 ORDER BY {columns}"
-    for subject, *route in db.execute(sql, {"body": body}):
-        yield Fault(
-            code,
-            "the batch's lines",
-            f"{what} {subject} is there more than once" + "".join(f" on {name}" for name in route),
-            "Claim each line, and each family and person on one route, once.",
-        )
+    for name, count in sorted(Counter(names).items()):
+        if count > 1:
+            step = "Claim each line, and each family and person on one route, once."
+            yield Fault(code, "the batch's lines", f"{what} {name} is there more than once{where}", step)
 
 
-DECIDED = """
-SELECT entries.seq, entries.at, entries."by",
-  json_extract(entries.body, '$.key_check') AS key_check,
-  json_extract(decision.value, '$.details_key') AS details_key,
-  json_extract(decision.value, '$.table') AS "table",
-  json_extract(decision.value, '$.record_id') AS record_id,
-  json_extract(decision.value, '$.person_id') AS person_id,
-  json_extract(decision.value, '$.verdict') AS verdict,
-  json_extract(decision.value, '$.why') AS why
-FROM entries, json_each(entries.body, '$.decisions') AS decision WHERE entries.kind = 'reviewed'
-"""
-"""Every decision of every review, as a query: one row a decision, with its entry's own columns."""
+def _taken(code: str, step: Step, subject: str, live: ClaimLine) -> Fault:
+    line, batch = live.says["line_id"], live.batch.batch_id
+    what = f"{subject} already has a live line on {live.says['route']}: {line} in batch {batch}"
+    mend = "Prepare the batch again, so that the line is left out, or withdraw the earlier batch first."
+    return Fault(code, f"batch {step.batch_id}", what, mend)
 
 
-def decided_before(db: Database, batch_id: str, body: str) -> Iterator[Fault]:
+def _override_faults(books: Books, step: Step) -> Iterator[Fault]:
+    for line in step.says["lines"]:
+        if line.get("override") is None:
+            continue
+        override = books.overrides.get(line["override"])
+        named = f"line {line['line_id']}: override {line['override']}"
+        mend = "Prepare the batch again, so that the line is held."
+        said = {} if override is None else override.says
+        if override is None or override.state != "approved":
+            yield Fault("E660", f"batch {step.batch_id}", f"{named} is not approved, or not there", mend)
+        elif any(said[name] != line[name] for name in ("family_id", "route", "decision_id")):
+            yield Fault("E661", f"batch {step.batch_id}", f"{named} is of another decision", mend)
+        elif said["expires_on"] < str(step.says["claim_date"]):
+            yield Fault("E662", f"batch {step.batch_id}", f"{named} expired on {said['expires_on']}", mend)
+
+
+def _superseded_faults(books: Books, step: Step) -> Iterator[Fault]:
+    superseded = {line.says["line_id"]: line for line in books.lines if line.reversed_by == "supersede"}
+    for line in step.says["lines"]:
+        earlier = superseded.get(line.get("supersedes"))
+        if line.get("supersedes") and (earlier is None or earlier.says["family_id"] != line["family_id"]):
+            what = f"line {line['line_id']} stands for {line['supersedes']}, which is no superseded line of its family"
+            yield Fault("E658", f"batch {step.batch_id}", what, "Supersede the earlier line first.")
+
+
+def unsound(books: Books, step: Step) -> Iterator[Fault]:
+    """An audit's results that are not this batch's, or that do not add up to what they are entered as."""
+    batch, says, place = books.batches[step.batch_id], step.says, f"batch {step.batch_id}"
+    yield from _other_bundle(books, step)
+    if strange := sorted(set(says["invalid"]) - batch.lines.keys()):
+        yield Fault("E650", place, f"has no line {', '.join(strange)}", "Name the batch's own lines.")
+    passed = says["decision"] == "pass" and not says["invalid"] and says["tested"] >= min(1, len(batch.lines))
+    if (step.kind == "checked") != passed:
+        what = f"the results say '{says['decision']}', {says['tested']} tested, {len(says['invalid'])} invalid"
+        yield Fault("E651", place, f"is not to be {step.kind}: {what}", "A batch is checked when its audit passes.")
+    if step.kind == "checked":
+        yield from _must_be_signed(books, step)
+        yield from _found_invalid(books, step)
+
+
+def unapproved(books: Books, step: Step) -> Iterator[Fault]:
+    """A batch that is not the one that was checked, or with a line that an audit found invalid."""
+    yield from _other_bundle(books, step)
+    yield from _found_invalid(books, step)
+
+
+def _must_be_signed(books: Books, step: Step) -> Iterator[Fault]:
+    if not books.batches[step.batch_id].is_signed:
+        mend = "Withdraw it, and prepare it again with --key FILE."
+        yield Fault("E647", f"batch {step.batch_id}", "was prepared unsigned, so nobody answers for it", mend)
+
+
+def _other_bundle(books: Books, step: Step) -> Iterator[Fault]:
+    named, own = step.says.get("manifest_digest"), books.batches[step.batch_id].says.get("manifest_digest")
+    if named is not None and own is not None and named != own:
+        what = "is not the bundle that was looked at: the ledger has another digest for it"
+        yield Fault("E507", f"batch {step.batch_id}", what, "Restore the bundle, or withdraw the batch.")
+
+
+def _found_invalid(books: Books, step: Step) -> Iterator[Fault]:
+    for line_id, seq in sorted(books.batches[step.batch_id].invalid.items()):
+        what = f"line {line_id} was found invalid by entry {seq}, and cannot be claimed"
+        mend = "Withdraw the batch, put right what was found, and prepare it again without the line."
+        yield Fault("E652", f"batch {step.batch_id}", what, mend)
+
+
+def paid_wrongly(books: Books, step: Step) -> Iterator[Fault]:
+    """A payment for a line that is not there, that is reversed, or beyond what was claimed; a remittance twice."""
+    batch, place = books.batches[step.batch_id], f"batch {step.batch_id}"
+    reference = step.says["reference"]
+    if reference in batch.remittances:
+        what = f"remittance {reference} was entered already, by entry {batch.remittances[reference]}"
+        yield Fault("E653", place, what, "A remittance is entered once. Another one has another reference.")
+    yield from _repeated("E654", "line", " in the remittance", (one["line_id"] for one in step.says["lines"]))
+    for one in step.says["lines"]:
+        line = batch.lines.get(one["line_id"])
+        if line is None:
+            yield Fault("E650", place, f"has no line {one['line_id']}", "Name the batch's own lines.")
+        elif not line.is_live:
+            what = f"line {one['line_id']} is claimed no more, and cannot be paid"
+            yield Fault("E655", place, what, "Give the money back; `pbr ledger reconcile` tells of it.")
+        elif line.paid_pence + one["amount_pence"] > line.says["amount_pence"]:
+            sums = f"{line.says['amount_pence']} pence claimed, {line.paid_pence} paid, {one['amount_pence']} more"
+            what = f"line {one['line_id']} would be paid beyond what was claimed: {sums}"
+            yield Fault("E656", place, what, "Give the rest back; `pbr ledger reconcile` tells of it.")
+
+
+def corrected_wrongly(books: Books, step: Step) -> Iterator[Fault]:
+    """A reversal that does not fit what was claimed and paid."""
+    batch, place = books.batches[step.batch_id], f"batch {step.batch_id}"
+    corrections = step.says["corrections"]
+    yield from _repeated("E654", "line", " in the correction", (one["line_id"] for one in corrections))
+    for one in corrections:
+        line, named = batch.lines.get(one["line_id"]), f"line {one['line_id']}"
+        if line is None:
+            yield Fault("E650", place, f"has no {named}", "Name the batch's own lines.")
+            continue
+        if not line.is_live:
+            yield Fault("E657", place, f"{named} is claimed no more", "It is reversed already: see `pbr ledger lines`.")
+            continue
+        kept, claimed = line.kept_pence, line.says["amount_pence"]
+        match one["act"]:
+            case "repay" if not kept:
+                what = f"{named} cannot be repaid: nothing was paid on it"
+                yield Fault("E659", place, what, "Withdraw the line instead.")
+            case "repay" if not 1 <= one["amount_pence"] <= kept:
+                what = f"{named}: {one['amount_pence']} pence cannot be repaid of the {kept} that were paid and kept"
+                yield Fault("E659", place, what, "Repay at most what was paid.")
+            case "withdraw" if kept:
+                what = f"{named} cannot be withdrawn: {kept} pence were paid on it"
+                yield Fault("E659", place, what, "Repay it instead.")
+            case "withdraw" | "supersede" if one["amount_pence"] != (kept or claimed):
+                what = f"{named} is reversed whole, and that is {kept or claimed} pence, not {one['amount_pence']}"
+                yield Fault("E659", place, what, "Name the whole amount.")
+
+
+def paid_already(books: Books, step: Step) -> Iterator[Fault]:
+    """A batch with money that was paid and not given back cannot be taken back as a whole."""
+    batch = books.batches[step.batch_id]
+    kept = sum(line.kept_pence for line in batch.lines.values())
+    if batch.state == "paid" and kept:
+        what = f"cannot be withdrawn: {kept} pence were paid on its lines and not given back"
+        yield Fault("E648", f"batch {step.batch_id}", what, "Repay the lines first, with `pbr claim repay`.")
+
+
+def fee_wrong(books: Books, step: Step) -> Iterator[Fault]:
+    """Attachment fees that do not multiply, or a remittance entered already."""
+    says, place = step.says, f"attachment fees {step.says['financial_year']}"
+    if says["families"] * says["fee_pence"] != says["amount_pence"]:
+        what = f"{says['families']} families at {says['fee_pence']} pence do not make {says['amount_pence']}"
+        yield Fault("E669", place, what, "Correct the number of families or the amount.")
+    if any(other["reference"] == says["reference"] for other in books.attachments):
+        what = f"remittance {says['reference']} was entered already"
+        yield Fault("E653", place, what, "A remittance is entered once. Another one has another reference.")
+
+
+def overridden_already(books: Books, step: Step) -> Iterator[Fault]:
+    """A second override of one decision on one route; or one that says too little or too much."""
+    says, place = step.says, f"override of family {step.says['family_id']}"
+    if (earlier := books.override_of(says["decision_id"], says["route"])) is not None:
+        what = f"there is one of this decision on {says['route']} already, and it is {earlier.state}"
+        yield Fault("E663", place, f"{what}: override {earlier.entry}", "Withdraw it first, or have it approved.")
+    if (says["act"] == "release") != bool(says["holds"]):
+        what = "a release names the controls that it releases, and a discretionary pass none"
+        yield Fault("E664", place, what, "See data/held.csv for what holds the line.")
+    if (says["act"] == "pass") != (says["basis"] is not None):
+        what = "a discretionary pass names the text that allows it, and a release none"
+        yield Fault("E664", place, what, "Set `discretion` under [claims] in pbr.toml.")
+
+
+def not_open(books: Books, step: Step) -> Iterator[Fault]:
+    """An override that is not there, or not in the state that is to be changed."""
+    override, place = books.overrides.get(step.says["override"]), f"override {step.says['override']}"
+    if override is None:
+        yield Fault("E665", place, "is not in the ledger", "See `pbr override list` for those that are.")
+    elif override.state == "withdrawn" or (step.kind == "override_approved" and override.state == "approved"):
+        yield Fault("E665", place, f"is {override.state} already", "See `pbr override list`.")
+
+
+def registered_already(books: Books, step: Step) -> Iterator[Fault]:
+    """A key that is known, a person who has one, and a registrar who would do anything else."""
+    says, place = step.says, f"key of {step.says['person']}"
+    if says["public_key"] in books.keys:
+        yield Fault("E666", place, "was registered already", "Make another with `pbr keys new`.")
+    if any(key.until is None and folded(key.person) == folded(says["person"]) for key in books.keys.values()):
+        yield Fault("E667", place, "there is one already that is not revoked", "Revoke it first: one person, one key.")
+    if "registrar" in says["roles"] and len(set(says["roles"])) > 1:
+        what = "a registrar vouches for the others' keys, and takes no part in claims"
+        yield Fault("E668", place, what, "Give the role to somebody who has no other.")
+
+
+def not_registered(books: Books, step: Step) -> Iterator[Fault]:
+    """A key that is not there to be revoked; and the last registrar's, without which nothing could be registered."""
+    known, place = books.keys.get(step.says["public_key"]), "the register"
+    if known is None or known.until is not None:
+        yield Fault("E642", place, "has no such key, or it is revoked already", "See `pbr keys list`.")
+    elif "registrar" in known.roles:
+        others = [key for key in books.keys.values() if key.until is None and "registrar" in key.roles]
+        if len(others) == 1:
+            what = f"{known.person} is the only registrar: nobody could register a key any more"
+            yield Fault("E668", place, what, "Register another registrar first.")
+
+
+def decided_before(books: Books, step: Step) -> Iterator[Fault]:
     """Decisions that say nothing new, or that stand against others."""
-    decisions = json.loads(body)["decisions"]
-    asked = json.dumps(sorted({one["details_key"] for one in decisions}))
-    sql = f"""
-        SELECT details_key, person_id, verdict, seq FROM ({DECIDED})
-        WHERE details_key IN (SELECT value FROM json_each(:asked)) ORDER BY seq"""
-    stands: Standing = {}
-    for key, person, verdict, seq in db.execute(sql, {"asked": asked}):
-        stands.setdefault(key, {})[person] = (verdict, seq)
-    yield from review_faults(decisions, stands)
-
-
-Standing = dict[str, dict[str, tuple[str, int]]]
-"""The last verdict on each person and the entry that holds it, by the key of the details and the person's id."""
-
-_UNDECIDED = ("reopened", 0)
-
-
-def review_faults(decisions: Iterable[Mapping[str, str]], stands: Standing) -> list[Fault]:
-    """What does not fit in the decisions of one review, after those that stand; they count together, in any order."""
-    found: list[Fault] = []
-    new: dict[str, dict[str, str]] = {}
-    for one in decisions:
-        key, person, verdict = one["details_key"], one["person_id"], one["verdict"]
-        place = f"{one['table']} record {one['record_id']}"
-        stood, seq = stands.get(key, {}).get(person, _UNDECIDED)
-        if person in new.setdefault(key, {}):
-            what = f"person {person} is decided twice for the details that it gives"
-            found.append(
-                Fault("E631", place, what, "Decide once: records that give the same details share a decision.")
-            )
-        elif stood == verdict:
-            known = f"person {person} is {verdict} already"
-            what = f"nothing is decided of person {person}" if verdict == "reopened" else known
-            found.append(Fault("E632", place, what, "`pbr review show` says what was decided of the record."))
-        elif "reopened" not in (stood, verdict):
-            # Nobody overturns what a colleague decided without having seen it.
-            what = f"person {person} was {stood} by entry {seq}, and that stands"
-            step = "Look at why, take it back with `pbr review reopen`, and then decide anew."
-            found.append(Fault("E634", place, what, step))
-        new[key][person] = verdict
-    for one in decisions:
-        key, person = one["details_key"], one["person_id"]
-        then = {other: stood for other, (stood, _) in stands.get(key, {}).items()} | new[key]
-        others = sorted(other for other, verdict in then.items() if verdict == "accepted" and other != person)
-        if one["verdict"] == "accepted" and others:
-            what = f"person {person} cannot be accepted while {', '.join(others)} is"
-            step = "A record is about one person at most: reopen the other first."
-            found.append(Fault("E633", f"{one['table']} record {one['record_id']}", what, step))
-    return found
+    yield from review_faults(step.says["decisions"], books.decided)
 
 
 KINDS: dict[str, Kind] = {
-    "prepared": Kind(Prepared, (None,), claimed_twice),
-    "submitted": Kind(Submitted, ("prepared",), nothing_else),
-    "withdrawn": Kind(Withdrawn, ("prepared", "submitted"), nothing_else),
-    "reviewed": Kind(Reviewed, (), decided_before),
+    "prepared": Kind(bodies.Prepared, (None,), claimed_twice),
+    "audited": Kind(bodies.Audited, ("prepared", "checked", "approved", "submitted", "paid"), unsound),
+    "checked": Kind(bodies.Audited, ("prepared",), unsound),
+    "approved": Kind(bodies.Approved, ("checked",), unapproved),
+    "submitted": Kind(bodies.Submitted, ("approved",), unapproved),
+    "paid": Kind(bodies.Paid, ("submitted", "paid"), paid_wrongly),
+    "corrected": Kind(bodies.Corrected, ("submitted", "paid", "imported"), corrected_wrongly),
+    "withdrawn": Kind(
+        bodies.Withdrawn, ("prepared", "checked", "approved", "submitted", "paid", "imported"), paid_already
+    ),
+    "imported": Kind(bodies.Imported, (None,), claimed_twice),
+    "overridden": Kind(bodies.Overridden, (), overridden_already),
+    "override_approved": Kind(bodies.OverrideApproved, (), not_open),
+    "override_withdrawn": Kind(bodies.OverrideWithdrawn, (), not_open),
+    "attachment_paid": Kind(bodies.AttachmentPaid, (), fee_wrong),
+    "registered": Kind(bodies.Registered, (), registered_already),
+    "revoked": Kind(bodies.Revoked, (), not_registered),
+    "reviewed": Kind(bodies.Reviewed, (), decided_before),
 }
+
+
+# -------------------------------------------------------------------------------------------------- what speaks against
+
+
+def refusals(books: Books, step: Step) -> list[Fault]:
+    """Everything that speaks against an entry whose body is as its kind has it: first who makes it, then the batch's
+    state, then what is particular to the kind.
+    """
+    place = place_of(step.kind, step.batch_id)
+    if not step.by.strip():
+        return [Fault("E613", place, "does not say who made it", "Say who you are.")]
+    batch = books.batches.get(step.batch_id)
+    if fault := step_fault(step.kind, step.batch_id, batch.state if batch else None):
+        return [fault]
+    return not_theirs(books, step, place) or list(KINDS[step.kind].refuses(books, step))
 
 
 def body_faults(kind: str, body: str, place: str) -> list[Fault]:
@@ -274,20 +352,28 @@ def _body_fault(kind: str, place: str, found: Any) -> Fault:
     return Fault("E603", place, f"{kind}: {where}: {found['msg']}", "Give every field of the kind, with its type.")
 
 
-def place_of(batch_id: str) -> str:
+def written_body(kind: str, body: Mapping[str, Any], place: str) -> str:
+    """A body in canonical form with every field of its kind. Raises TypeError where a value has none."""
+    text = canonical(dict(body)).decode()
+    if body_faults(kind, text, place):
+        return text
+    return canonical(KINDS[kind].body.model_validate_json(text).model_dump(mode="json")).decode()
+
+
+def place_of(kind: str, batch_id: str) -> str:
     """The place of an entry's faults."""
-    return f"batch {batch_id}" if batch_id != NO_BATCH else "the review"
+    if batch_id != NO_BATCH:
+        return f"batch {batch_id}"
+    return "the review" if kind == "reviewed" else f"the entry {kind}"
 
 
 def step_fault(kind: str, batch_id: str, state: str | None) -> Fault | None:
     """Why an entry of this kind may not follow the batch's state, or None where it may."""
-    place = place_of(batch_id)
+    place = place_of(kind, batch_id)
     if KINDS[kind].is_about_a_batch is (batch_id == NO_BATCH):
         about = "is about a batch and names none" if batch_id == NO_BATCH else "is about no batch and names one"
         return Fault("E630", place, f"an entry of the kind {kind} {about}", "Name the batch where there is one.")
-    if not KINDS[kind].is_about_a_batch:
-        return None
-    if state in KINDS[kind].follows:
+    if not KINDS[kind].is_about_a_batch or state in KINDS[kind].follows:
         return None
     if state is None:
         return Fault("E606", place, "is not in the ledger", "See `pbr ledger list` for those that are.")
@@ -300,3 +386,8 @@ def step_fault(kind: str, batch_id: str, state: str | None) -> Fault | None:
         )
     after = " or ".join(str(step) for step in KINDS[kind].follows)
     return Fault("E607", place, f"is {state} and cannot be {kind}", f"A batch is {kind} only after {after}.")
+
+
+def step_of(seq: int, kind: str, batch_id: str, body: str, by: str, key: str) -> Step:
+    """An entry's meaning, from its body's text; dates are ISO 8601 text."""
+    return Step(seq, kind, batch_id, json.loads(body), by, key)

@@ -16,7 +16,8 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from dataclasses import fields
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,11 +25,12 @@ from typing import Any
 import polars as pl
 from sqlite_utils import Database
 
-from pbr.canonical import canonical
 from pbr.errors import Fault, Faults
+from pbr.ledger.books import Books, ClaimLine
 from pbr.ledger.chain import Entry, entry_digest, first_misfit
-from pbr.ledger.kinds import DECIDED, KINDS, body_faults, place_of, step_fault
+from pbr.ledger.kinds import body_faults, place_of, refusals, step_of, written_body
 from pbr.ledger.migrations import FIRST, migrations
+from pbr.ledger.signatures import Signer, words_of
 
 PATIENCE = 30.0
 """Seconds to wait for another command that is writing."""
@@ -52,21 +54,104 @@ BATCHES = pl.Schema(
 )
 """The batches, by the entry that prepared them: `state` is the kind of the batch's last entry."""
 
-LIVE_LINES = pl.Schema(
+LINES = pl.Schema(
     {
         "line_id": pl.String(),
         "batch_id": pl.String(),
         "seq": pl.Int64(),
+        "authority_code": pl.String(),
         "window": pl.String(),
+        "pack_id": pl.String(),
+        "as_of": pl.Date(),
+        "claim_date": pl.Date(),
         "family_id": pl.String(),
         "family_ref": pl.String(),
         "route": pl.String(),
         "amount_pence": pl.Int64(),
+        "decision_id": pl.String(),
         "engaged_on": pl.Date(),
         "persons": pl.List(pl.String()),
+        "state": pl.String(),
+        "live": pl.Boolean(),
+        "reversed_by": pl.String(),
+        "paid_pence": pl.Int64(),
+        "repaid_pence": pl.Int64(),
+        "override": pl.Int64(),
+        "supersedes": pl.String(),
     }
 )
-"""The claim lines of batches that are not withdrawn; `seq` is the entry that prepared the batch."""
+"""Every claim line ever entered. `seq` is the entry that prepared (or imported) its batch, `state` the batch's; a line
+is `live` unless its batch is withdrawn or it was reversed (`reversed_by`: withdraw, repay or supersede)."""
+
+LIVE_LINES = pl.Schema(
+    {
+        name: LINES[name]
+        for name in (
+            *("line_id", "batch_id", "seq", "window", "family_id", "family_ref", "route"),
+            *("amount_pence", "engaged_on", "persons"),
+        )
+    }
+)
+"""The claim lines that are live. `amount_pence` is what the line still stands for: less what of it was repaid."""
+
+OVERRIDES = pl.Schema(
+    {
+        "entry": pl.Int64(),
+        "state": pl.String(),
+        "family_id": pl.String(),
+        "route": pl.String(),
+        "decision_id": pl.String(),
+        "act": pl.String(),
+        "holds": pl.String(),
+        "reason": pl.String(),
+        "role": pl.String(),
+        "basis": pl.String(),
+        "expires_on": pl.Date(),
+        "proposed_by": pl.String(),
+        "approved_by": pl.String(),
+    }
+)
+"""Overrides by the number of their entry; `state`: `proposed`, `approved` or `withdrawn`; `holds` joined with `;`."""
+
+KEYS = pl.Schema(
+    {
+        "person": pl.String(),
+        "roles": pl.String(),
+        "public_key": pl.String(),
+        "since": pl.Int64(),
+        "until": pl.Int64(),
+    }
+)
+"""The register: whose key it is, their roles (joined with `;`), and the entries that registered and revoked it."""
+
+AUDITS = pl.Schema(
+    {
+        "seq": pl.Int64(),
+        "at": pl.String(),
+        "by": pl.String(),
+        "kind": pl.String(),
+        "batch_id": pl.String(),
+        "decision": pl.String(),
+        "sampled": pl.Int64(),
+        "tested": pl.Int64(),
+        "invalid": pl.Int64(),
+        "most_pence": pl.Int64(),
+    }
+)
+"""The audits of all batches, in their order: `kind` is `checked` where they passed, else `audited`."""
+
+ATTACHMENTS = pl.Schema(
+    {
+        "financial_year": pl.String(),
+        "pack_id": pl.String(),
+        "families": pl.Int64(),
+        "fee_pence": pl.Int64(),
+        "amount_pence": pl.Int64(),
+        "reference": pl.String(),
+        "paid_on": pl.Date(),
+    }
+)
+"""Attachment fees received, in the order in which they were entered."""
 
 DECISIONS = pl.Schema(
     {
@@ -95,6 +180,19 @@ REVIEWS = pl.Schema(
     }
 )
 """All decisions of reviews, those that others have replaced or taken back among them; `at` is UTC, to the second."""
+
+DECIDED = """
+SELECT entries.seq, entries.at, entries."by",
+  json_extract(entries.body, '$.key_check') AS key_check,
+  json_extract(decision.value, '$.details_key') AS details_key,
+  json_extract(decision.value, '$.table') AS "table",
+  json_extract(decision.value, '$.record_id') AS record_id,
+  json_extract(decision.value, '$.person_id') AS person_id,
+  json_extract(decision.value, '$.verdict') AS verdict,
+  json_extract(decision.value, '$.why') AS why
+FROM entries, json_each(entries.body, '$.decisions') AS decision WHERE entries.kind = 'reviewed'
+"""
+"""Every decision of every review, as a query: one row a decision, with its entry's own columns."""
 
 BALANCE_BY = {"authority": "authority_code", "window": "window", "route": "route", "family": "family_id"}
 """What balances can be taken by, and the column that each gives."""
@@ -155,51 +253,57 @@ class Ledger:
 
     # -------------------------------------------------------------------------------------------------------- writing
 
-    def append(self, kind: str, batch_id: str, body: Mapping[str, Any], *, at: datetime, by: str) -> Entry:
+    def append(self, kind: str, batch_id: str, body: Mapping[str, Any], *, at: datetime, by: str | Signer) -> Entry:
         """Add one entry, whole or not at all.
 
-        `body` has the fields of the kind (`pbr.ledger.kinds`), dates as dates or ISO 8601 text; `at` knows its zone.
-        `batch_id` is `NO_BATCH` for a kind that is about none.
-        Raises Faults with everything that speaks against it: E603 body, E604 kind, E605–E607 the batch's state, E608 a
-        family and E609 a person with a live line, E610 in use, E611 cannot be written, E612 a line twice, E613 nobody,
-        E630 a batch where none is meant or none where one is, E631–E634 decisions that say nothing new or that go
-        against those that stand.
+        `body` has the fields of the kind (`pbr.ledger.bodies`), dates as dates or ISO 8601 text; `at` knows its zone.
+        `by` is a name, or a `Signer`, whose name the register has. `batch_id` is `NO_BATCH` for a kind that is about
+        none. Raises Faults with everything that speaks against it: E603 body, E604 kind, E605–E607 the batch's state,
+        E608 a family and E609 a person with a live line, E610 in use, E611 cannot be written, E612 a line twice, E613
+        nobody, E630 a batch where none is meant or none where one is, E631–E634 reviews' decisions, E640–E647 whoever
+        makes it, and what is particular to its kind (`pbr.ledger.kinds`).
         """
         if at.tzinfo is None:
             raise ValueError("an entry's time needs its zone")
+        place = place_of(kind, batch_id)
         try:
-            text = canonical(dict(body)).decode()
+            text = written_body(kind, body, place)
         except TypeError as error:
-            unfit = Fault("E603", place_of(batch_id), f"{kind}: {error}", "Write whole pence, text and dates.")
+            unfit = Fault("E603", place, f"{kind}: {error}", "Write whole pence, text and dates.")
             raise Faults(unfit) from error
         when = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         with self._faults_told(), self._sole_writer():
-            if refused := self._refusals(kind, batch_id, text, by):
-                raise Faults(refused)
-            last = self.last()
+            if faults := body_faults(kind, text, place):
+                raise Faults(faults)
+            books, last = self.books(), self.last()
             seq, previous = (last.seq + 1, last.digest) if last else (1, FIRST)
-            digest = entry_digest(seq, when, by, kind, batch_id, text, previous)
-            entry = Entry(seq, when, by, kind, batch_id, text, previous, digest)
-            self._db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)", tuple(vars(entry).values()))
+            key = by.key if isinstance(by, Signer) else ""
+            name = _name_of(by, books, kind, body)
+            if refused := refusals(books, step_of(seq, kind, batch_id, text, name, key)):
+                raise Faults(refused)
+            said = (seq, when, name, kind, batch_id, text, previous)
+            signature = by.sign(words_of(*said)) if isinstance(by, Signer) else ""
+            entry = Entry(*said, entry_digest(*said, key, signature), key, signature)
+            values = ", ".join("?" * len(_COLUMNS))
+            self._db.execute(f"INSERT INTO entries ({_NAMED}) VALUES ({values})", tuple(vars(entry).values()))
         return entry
-
-    def _refusals(self, kind: str, batch_id: str, body: str, by: str) -> list[Fault]:
-        found = body_faults(kind, body, place_of(batch_id))
-        if not by.strip():
-            found.append(Fault("E613", place_of(batch_id), "does not say who made it", "Say who you are."))
-        if found:
-            return found
-        if step := step_fault(kind, batch_id, self.state(batch_id)):
-            return [step]
-        return list(KINDS[kind].refuses(self._db, batch_id, body))
 
     # -------------------------------------------------------------------------------------------------------- reading
 
     def entries(self) -> Iterator[Entry]:
         """Every entry, from the first."""
         with self._faults_told():
-            for row in self._db.execute(f"SELECT {_COLUMNS} FROM entries ORDER BY seq"):
+            for row in self._db.execute(f"SELECT {_NAMED} FROM entries ORDER BY seq"):
                 yield Entry(*row)
+
+    def books(self, before_seq: int | None = None) -> Books:
+        """What the ledger comes to (`pbr.ledger.books`); with `before_seq`, as it stood before that entry."""
+        books = Books()
+        for entry in self.entries():
+            if before_seq is not None and entry.seq >= before_seq:
+                break
+            books.enter(step_of(entry.seq, entry.kind, entry.batch_id, entry.body, entry.by, entry.key))
+        return books
 
     def last(self) -> Entry | None:
         """The last entry, whose digest stands for all before it; None where there is none."""
@@ -223,16 +327,75 @@ class Ledger:
         """The entry of the batch that the same run prepared before and that was not withdrawn since; None without."""
         return self._entry("seq = (SELECT max(seq) FROM batches WHERE state <> 'withdrawn' AND run_key = ?)", run_key)
 
+    def lines(self, before_seq: int | None = None) -> pl.DataFrame:
+        """Every claim line ever entered (`LINES`), by entry and line id; with `before_seq`, as they stood then."""
+        rows = [_line_row(line) for line in self.books(before_seq).lines]
+        return pl.DataFrame(rows, {**LINES, **dict.fromkeys(_dates(LINES), pl.String())}, orient="row").with_columns(
+            pl.col(_dates(LINES)).str.to_date("%Y-%m-%d")
+        )
+
     def live_lines(self, before_seq: int | None = None) -> pl.DataFrame:
         """The live lines (`LIVE_LINES`), by entry and line; with `before_seq`, as they stood before that entry."""
-        sql = f"""
-            SELECT {", ".join(LIVE_LINES)} FROM lines WHERE seq < :before AND NOT EXISTS (
-              SELECT 1 FROM entries AS later
-              WHERE later.batch_id = lines.batch_id AND later.kind = 'withdrawn' AND later.seq < :before
-            ) ORDER BY seq, line_id"""
-        stored = pl.Schema({**LIVE_LINES, "persons": pl.String()})
-        lines = self._frame(sql, {"before": before_seq if before_seq is not None else 2**63 - 1}, stored)
-        return lines.with_columns(pl.col("persons").str.json_decode(LIVE_LINES["persons"]))
+        live = self.lines(before_seq).filter("live")
+        return live.with_columns(pl.col("amount_pence") - pl.col("repaid_pence")).select(LIVE_LINES.names())
+
+    def overrides(self, before_seq: int | None = None) -> pl.DataFrame:
+        """Every override (`OVERRIDES`), in the order of their entries; with `before_seq`, as they stood then."""
+        rows = [
+            {
+                **each.says,
+                "holds": ";".join(each.says["holds"]),
+                "expires_on": date.fromisoformat(each.says["expires_on"]),
+            }
+            | {
+                "entry": each.entry,
+                "state": each.state,
+                "proposed_by": each.proposed_by,
+                "approved_by": each.approved_by,
+            }
+            for each in self.books(before_seq).overrides.values()
+        ]
+        return pl.DataFrame(rows, OVERRIDES)
+
+    def found_invalid(self, before_seq: int | None = None) -> pl.DataFrame:
+        """Decisions that an audit found invalid: `decision_id`, `route`, `entry`, sorted."""
+        found = self.books(before_seq).found_invalid
+        rows = sorted((decision, route, seq) for (decision, route), seq in found.items())
+        return pl.DataFrame(rows, {"decision_id": pl.String, "route": pl.String, "entry": pl.Int64}, orient="row")
+
+    def keys(self) -> pl.DataFrame:
+        """The register of keys (`KEYS`), in the order in which they were registered."""
+        rows = [
+            {
+                "person": key.person,
+                "roles": ";".join(key.roles),
+                "public_key": public,
+                "since": key.since,
+                "until": key.until,
+            }
+            for public, key in self.books().keys.items()
+        ]
+        return pl.DataFrame(rows, KEYS)
+
+    def audits(self) -> pl.DataFrame:
+        """The audits of all batches (`AUDITS`)."""
+        of_audits = [entry for entry in self.entries() if entry.kind in ("audited", "checked")]
+        rows = [
+            {name: getattr(entry, name) for name in ("seq", "at", "by", "kind", "batch_id")}
+            | {name: entry.says[name] for name in ("decision", "sampled", "tested", "most_pence")}
+            | {"invalid": len(entry.says["invalid"])}
+            for entry in of_audits
+        ]
+        return pl.DataFrame(rows, AUDITS)
+
+    def attachments(self) -> pl.DataFrame:
+        """Attachment fees received (`ATTACHMENTS`)."""
+        rows = [{**says, "paid_on": date.fromisoformat(says["paid_on"])} for says in self.books().attachments]
+        return pl.DataFrame(rows, ATTACHMENTS)
+
+    def steps(self, batch_id: str) -> list[Entry]:
+        """The entries about one batch, in their order."""
+        return [entry for entry in self.entries() if entry.batch_id == batch_id]
 
     def decisions(self) -> pl.DataFrame:
         """The reviewers' decisions that stand (`DECISIONS`), by details key and person: of each the last, if any."""
@@ -257,24 +420,51 @@ class Ledger:
         return self._frame(f"SELECT {named} FROM ({DECIDED}) ORDER BY seq, details_key, person_id", {}, REVIEWS)
 
     def balances(self, *by: str) -> pl.DataFrame:
-        """What is claimed, and what was withdrawn, in pence, by any of `BALANCE_BY`; by window and route when not said.
+        """What is claimed, paid, repaid and withdrawn, in pence, by any of `BALANCE_BY`; else by window and route.
 
-        Columns: those of `by`, then `lines`, `claimed_pence` (live), `withdrawn_lines`, `withdrawn_pence`.
+        Columns: those of `by`, then `lines` (live), `claimed_pence` (live, less what was repaid), `paid_pence` (all
+        that was received), `repaid_pence`, `outstanding_pence` (live, not yet paid), `withdrawn_lines`,
+        `withdrawn_pence` (of lines no longer live, less what was repaid), `held_lines`, `held_pence` (kept out by the
+        last batch that considered them, and not claimed since). Claimed, repaid and withdrawn sum to all that was ever
+        claimed.
         """
         columns = [BALANCE_BY[name] for name in by or ("window", "route")]
-        named = ", ".join(columns)
-        sql = f"""
-            SELECT {named}, sum(live), sum(live * amount_pence), sum(1 - live), sum((1 - live) * amount_pence)
-            FROM lines GROUP BY {named} ORDER BY {named}"""
-        counted = ("lines", "claimed_pence", "withdrawn_lines", "withdrawn_pence")
-        schema = pl.Schema({**dict.fromkeys(columns, pl.String()), **dict.fromkeys(counted, pl.Int64())})
-        return self._frame(sql, {}, schema)
+        amount, repaid, live = pl.col("amount_pence"), pl.col("repaid_pence"), pl.col("live")
+        lines = self.lines()
+        claimed = lines.group_by(columns).agg(
+            lines=live.sum().cast(pl.Int64),
+            claimed_pence=(amount - repaid).filter(live).sum(),
+            paid_pence=pl.col("paid_pence").sum(),
+            repaid_pence=repaid.sum(),
+            outstanding_pence=(amount - pl.col("paid_pence")).filter(live).sum(),
+            withdrawn_lines=(~live).sum().cast(pl.Int64),
+            withdrawn_pence=(amount - repaid).filter(~live).sum(),
+        )
+        held = (
+            self._held(lines)
+            .group_by(columns)
+            .agg(held_lines=pl.len().cast(pl.Int64), held_pence=pl.col("amount_pence").sum())
+        )
+        both = claimed.join(held, on=columns, how="full", coalesce=True)
+        return both.with_columns(pl.exclude(columns).fill_null(0)).sort(columns)
+
+    def _held(self, lines: pl.DataFrame) -> pl.DataFrame:
+        """Lines that wait for a person: of each family and route what the last live batch that held it said."""
+        schema = {name: LINES[name] for name in (*BALANCE_BY.values(), "amount_pence")}
+        rows = [
+            {**held, "authority_code": batch.says["authority_code"], "window": batch.says["window"]}
+            for batch in self.books().batches.values()
+            if batch.state != "withdrawn"
+            for held in batch.says.get("held", ())
+        ]
+        last = pl.DataFrame(rows, schema).unique(["family_id", "route"], keep="last", maintain_order=True)
+        return last.join(lines.filter("live"), on=["family_id", "route"], how="anti")
 
     def verify(self) -> list[Fault]:
         """Whether everything is as it was written; empty when it is.
 
         Names the tables, triggers and views that are not the ledger's own (E620), the first entry that does not fit
-        (E621 missing, E622 changed, E623 not chained, E624 never written by pbr), and lines that are live twice (E625).
+        (E621 missing, E622 changed, E623 not chained, E624 never written by pbr, E626 with another's signature).
         """
         with self._faults_told():
             if damage := self._damage():
@@ -285,7 +475,7 @@ class Ledger:
             added = self._db.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'entries'").fetchone()[0]
             if misfit := first_misfit(self.entries(), added or 0, str(self.path)):
                 return [*found, misfit]
-            return found or self._live_twice()
+            return found
 
     # ------------------------------------------------------------------------------------------------------- inside
 
@@ -303,18 +493,9 @@ class Ledger:
         said |= {name: "was changed" for name in expected.keys() & found.keys() if expected[name] != found[name]}
         return [Fault("E620", f"{self.path} {name}", what, restore) for name, what in sorted(said.items())]
 
-    def _live_twice(self) -> list[Fault]:
-        found = []
-        for view, column in (("lines", "family_id"), ("line_persons", "person_id")):
-            sql = f"SELECT {column}, route FROM {view} WHERE live GROUP BY 1, 2 HAVING count(*) > 1 ORDER BY 1, 2"
-            for subject, route in self._db.execute(sql):
-                what = f"{column.removesuffix('_id')} {subject} has more than one live line on {route}"
-                found.append(Fault("E625", str(self.path), what, "Withdraw the batch that should not have it."))
-        return found
-
     def _entry(self, where: str, *values: str) -> Entry | None:
         with self._faults_told():
-            row = self._db.execute(f"SELECT {_COLUMNS} FROM entries WHERE {where}", list(values)).fetchone()
+            row = self._db.execute(f"SELECT {_NAMED} FROM entries WHERE {where}", list(values)).fetchone()
         return Entry(*row) if row else None
 
     def _frame(self, sql: str, values: Mapping[str, Any], schema: pl.Schema) -> pl.DataFrame:
@@ -347,12 +528,43 @@ class Ledger:
             raise Faults(_told(self.path, error)) from error
 
 
-_COLUMNS = 'seq, at, "by", kind, batch_id, body, previous, digest'
+_COLUMNS = tuple(field.name for field in fields(Entry))
+_NAMED = ", ".join(f'"{name}"' for name in _COLUMNS)
 # Without the table of migrations, whose text is sqlite-utils' own and may differ between its versions.
 _SCHEMA = "SELECT type || ' ' || name, ifnull(sql, '') FROM sqlite_master WHERE tbl_name <> '_sqlite_migrations'"
 
 
 _OUT_OF_REACH = ("SQLITE_READONLY", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")
+
+
+def _dates(schema: pl.Schema) -> list[str]:
+    return [name for name, kind in schema.items() if kind == pl.Date]
+
+
+def _line_row(line: ClaimLine) -> dict[str, Any]:
+    batch, said = line.batch, line.says
+    return {
+        **{name: batch.says.get(name) for name in ("authority_code", "window", "pack_id", "as_of")},
+        "claim_date": batch.says.get("claim_date") or said.get("claimed_on"),
+        **{name: value for name, value in said.items() if name in LINES},
+        "batch_id": batch.batch_id,
+        "seq": batch.seq,
+        "state": batch.state,
+        "live": line.is_live,
+        "reversed_by": line.reversed_by,
+        "paid_pence": line.paid_pence,
+        "repaid_pence": line.repaid_pence,
+    }
+
+
+def _name_of(by: str | Signer, books: Books, kind: str, body: Mapping[str, Any]) -> str:
+    """Who makes an entry: the name given, or what the register calls the key; of the first key, what it says itself."""
+    if isinstance(by, str):
+        return by
+    known = books.keys.get(by.key)
+    if known is not None:
+        return known.person
+    return str(body["person"]) if kind == "registered" and not books.keys else "whoever signs"
 
 
 def _new() -> Database:

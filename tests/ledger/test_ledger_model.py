@@ -79,10 +79,6 @@ class Histories(RuleBasedStateMachine):
         self.attempt("prepared", batch, prepared(*lines), allowed)
 
     @rule(batch=BATCHES)
-    def submit(self, batch: str) -> None:
-        self.attempt("submitted", batch, {}, self.states.get(batch) == "prepared")
-
-    @rule(batch=BATCHES)
     def withdraw(self, batch: str) -> None:
         allowed = self.states.get(batch) in ("prepared", "submitted")
         self.attempt("withdrawn", batch, {"reason": "a mistake"}, allowed)

@@ -100,7 +100,8 @@ db.execute("PRAGMA cache_size = 1")
 db.execute("BEGIN")
 db.execute("DROP TRIGGER entries_follow_one_another")
 for n in range(2, 300):
-    db.execute("INSERT INTO entries VALUES (?, '', '', '', '', json_quote(hex(zeroblob(2000))), ?, ?)", (n, n, n))
+    row = (n, n, n)
+    db.execute("INSERT INTO entries VALUES (?, '', '', '', '', json_quote(hex(zeroblob(2000))), ?, ?, '', '')", row)
 os.kill(os.getpid(), signal.SIGKILL)
 """
     subprocess.run([sys.executable, "-c", script], check=False)
