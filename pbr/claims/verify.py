@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from pbr.canonical import file_digest
 from pbr.claims import bag
-from pbr.claims.bundle import METADATA, MODEL, PAGES, RULE_FILE, RUN, batch_id
+from pbr.claims.bundle import METADATA, MODEL, PAGES, RULE_FILE, RUN, STEPS, batch_id
 from pbr.claims.contract import TABLES, BatchRun, read, readable_json, written
 from pbr.errors import Fault
 
@@ -70,7 +70,7 @@ def _against_manifests(path: Path, files: Mapping[str, bag.Content]) -> Iterator
     """Missing, extra, changed and doubled files."""
     payload = {name for name in files if name.startswith("data/")}
     tags = set(bag.TAG_FILES)
-    for name in sorted(files.keys() - payload - tags):
+    for name in sorted(files.keys() - payload - tags - {STEPS}):
         yield Fault("E552", _shown(name), "is not part of a bundle", "Take it away.")
     strange = {name for name in payload if not _belongs(name)}
     for name in sorted(strange):

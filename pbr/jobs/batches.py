@@ -1,38 +1,187 @@
-"""Batches after they are prepared: submitted to the department, or withdrawn."""
+"""Batches after they are prepared: audited, approved, submitted, paid, corrected, withdrawn; each a ledger entry.
+
+In: a workspace, what is to be entered, when, and by whom (a signer, where the workspace has a register). Out: the
+entries. A step that sends money on its way first looks at the bundle again: it must verify, be the ledger's, and,
+before it is submitted, replay to the same findings and lines.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
-from pbr.claims.bundle import manifest_digest
+import polars as pl
+
+from pbr.claims.bundle import RUN, manifest_digest
+from pbr.claims.contract import BatchRun
 from pbr.claims.verify import verify
-from pbr.errors import Faults
+from pbr.errors import Fault, Faults
+from pbr.jobs.decide import Say
+from pbr.jobs.remittance import read_remittance
+from pbr.jobs.replay import replay
+from pbr.jobs.steps import carry
 from pbr.jobs.verify import unknown_to
-from pbr.ledger import Entry, Ledger
-from pbr.workspace import Workspace
+from pbr.ledger import NO_BATCH, Entry, Ledger, Signer
+from pbr.workspace import ClaimWindow, Workspace
+
+By = str | Signer
+Place = Workspace | Path | str
 
 
-def submit(workspace: Workspace | Path | str, batch_id: str, *, at: datetime, by: str) -> Entry:
-    """Enter that a batch went to the department.
+def enter_audit(
+    workspace: Place, batch_id: str, body: Mapping[str, Any], *, passed: bool, at: datetime, by: By
+) -> Entry:
+    """Enter the results of an audit (`ledger.bodies.Audited`): `checked` where they passed, else `audited`.
 
-    Its bundle must verify and be the one that the ledger knows. Raises Faults: E507 another bundle or none, those of
-    the bundle, and those of the ledger (E605–E607 the batch's state).
+    Raises Faults: E507 another bundle, E650–E652 results that are not this batch's or do not add up, E605–E647.
+    """
+    return _enter(workspace, "checked" if passed else "audited", batch_id, body, at=at, by=by)
+
+
+def approve(workspace: Place, batch_id: str, *, at: datetime, by: By) -> Entry:
+    """Enter that the responsible officer approves a checked batch, whose bundle must verify and be the ledger's.
+
+    Raises Faults: E507, E646 whoever prepared or checked it, E652 a line found invalid, the bundle's and E605–E647.
+    """
+    workspace = Workspace.of(workspace)
+    _, digest = _sound_bundle(workspace, batch_id)
+    return _enter(workspace, "approved", batch_id, {"manifest_digest": digest}, at=at, by=by)
+
+
+def submit(workspace: Place, batch_id: str, on: date, *, at: datetime, by: By, say: Say = lambda step: None) -> Entry:
+    """Enter that an approved batch goes to the department on a day, which must lie in its claim window.
+
+    Its bundle must verify, be the one that the ledger knows, and replay: every finding and every line is decided again
+    before money is asked for. Raises Faults: E507, E514 outside the window, those of the bundle and E605–E652; and
+    Disagreement where the replay differs.
+    """
+    workspace = Workspace.of(workspace)
+    bundle, digest = _sound_bundle(workspace, batch_id)
+    _require_open(workspace, BatchRun.model_validate_json((bundle / "data" / RUN).read_bytes()).window, on)
+    replay(bundle, say=say)
+    body = {"submitted_on": on, "manifest_digest": digest}
+    return _enter(workspace, "submitted", batch_id, body, at=at, by=by)
+
+
+def pay(workspace: Place, remittance: Path, reference: str, paid_on: date, *, at: datetime, by: By) -> list[Entry]:
+    """Enter a remittance advice: one entry for each batch that it pays lines of, all of them or none.
+
+    Raises Faults: E680–E682 a file that cannot be read, E683 a line that no batch has, E653–E656 money that does not
+    fit, and E605–E647.
+    """
+    workspace = Workspace.of(workspace)
+    read = read_remittance(remittance)
+    with Ledger.open(workspace.ledger_path) as ledger:
+        placed = read.lines.join(_last_lines(ledger), on="line_id", how="left")
+        faults = [
+            Fault("E683", f"{remittance.name} row {row}", f"no batch has line {line_id}", "Ask whose claim it is.")
+            for row, line_id in placed.filter(pl.col("batch_id").is_null()).select("row", "line_id").iter_rows()
+        ]
+        if faults:
+            raise Faults(faults)
+        wanted = []
+        for (batch_id,), lines in placed.group_by("batch_id", maintain_order=True):
+            payments = lines.sort("line_id").select("line_id", "amount_pence").to_dicts()
+            body = {"reference": reference, "paid_on": paid_on, "remittance_digest": read.digest, "lines": payments}
+            wanted.append(("paid", str(batch_id), body))
+        entries = ledger.append_all(sorted(wanted, key=lambda each: each[1]), at=at, by=by)
+        for entry in entries:
+            carry(workspace, ledger, entry.batch_id)
+    return entries
+
+
+def correct(
+    workspace: Place, line_id: str, act: str, cause: str, amount_pence: int | None = None, *, at: datetime, by: By
+) -> Entry:
+    """Reverse a claim line: `withdraw`, `repay` or `supersede` it (`ledger.bodies.Correction`).
+
+    The amount is the whole line's unless given. Raises Faults: E650 no such line, E657, E659 what cannot be reversed
+    so, E605–E647.
     """
     workspace = Workspace.of(workspace)
     with Ledger.open(workspace.ledger_path) as ledger:
-        prepared = ledger.prepared(batch_id)
-        if prepared is not None:
-            bundle = workspace.batches_path / str(prepared.says["bundle"])
-            if faults := verify(bundle):
-                raise Faults(faults)
-            if fault := unknown_to(ledger, batch_id, manifest_digest(bundle)):
-                raise Faults(fault)
-        return ledger.append("submitted", batch_id, {}, at=at, by=by)
+        found = ledger.lines().filter(pl.col("line_id") == line_id).tail(1)
+        if found.is_empty():
+            raise Faults(Fault("E650", f"line {line_id}", "is not in the ledger", "See `pbr ledger lines`."))
+        line = found.row(0, named=True)
+        kept = line["paid_pence"] - line["repaid_pence"]
+        whole = kept or (0 if act == "repay" else line["amount_pence"])
+        pence = whole if amount_pence is None else amount_pence
+        correction = {"line_id": line_id, "act": act, "amount_pence": pence, "cause": cause}
+        entry = ledger.append("corrected", line["batch_id"], {"corrections": [correction]}, at=at, by=by)
+        carry(workspace, ledger, entry.batch_id)
+    return entry
 
 
-def withdraw(workspace: Workspace | Path | str, batch_id: str, reason: str, *, at: datetime, by: str) -> Entry:
-    """Take a batch back: its families can be claimed again. Raises Faults of the ledger (E605–E607)."""
+def withdraw(workspace: Place, batch_id: str, reason: str, *, at: datetime, by: By) -> Entry:
+    """Take a batch back: its families can be claimed again. Raises Faults: E605–E607, E648 money kept, E640–E647."""
+    return _enter(workspace, "withdrawn", batch_id, {"reason": reason}, at=at, by=by)
+
+
+def attach(
+    workspace: Place,
+    financial_year: str,
+    families: int,
+    fee_pence: int,
+    reference: str,
+    paid_on: date,
+    *,
+    pack_id: str,
+    at: datetime,
+    by: By,
+) -> Entry:
+    """Enter attachment fees received for a number of families. Raises Faults: E653, E669, E640–E645."""
+    body = {
+        "financial_year": financial_year,
+        "pack_id": pack_id,
+        "families": families,
+        "fee_pence": fee_pence,
+        "amount_pence": families * fee_pence,
+        "reference": reference,
+        "paid_on": paid_on,
+    }
+    return _enter(workspace, "attachment_paid", NO_BATCH, body, at=at, by=by)
+
+
+def _enter(workspace: Place, kind: str, batch_id: str, body: Mapping[str, Any], *, at: datetime, by: By) -> Entry:
     workspace = Workspace.of(workspace)
     with Ledger.open(workspace.ledger_path) as ledger:
-        return ledger.append("withdrawn", batch_id, {"reason": reason}, at=at, by=by)
+        entry = ledger.append(kind, batch_id, body, at=at, by=by)
+        carry(workspace, ledger, batch_id)
+    return entry
+
+
+def _sound_bundle(workspace: Workspace, batch_id: str) -> tuple[Path, str]:
+    """A batch's bundle, which verifies and is the ledger's, and its manifest digest. Raises Faults: E606, E507."""
+    with Ledger.read(workspace.ledger_path) as ledger:
+        prepared = ledger.prepared(batch_id)
+        if prepared is None:
+            what = "is not in the ledger as one that was prepared"
+            raise Faults(Fault("E606", f"batch {batch_id}", what, "See `pbr ledger list` for those that are."))
+        bundle = workspace.batches_path / str(prepared.says["bundle"])
+        if faults := verify(bundle):
+            raise Faults(faults)
+        digest = manifest_digest(bundle)
+        if fault := unknown_to(ledger, batch_id, digest):
+            raise Faults(fault)
+    return bundle, digest
+
+
+def _require_open(workspace: Workspace, window: str, on: date) -> None:
+    """Raise Faults (E514) unless a claim window is declared and open on a day."""
+    declared: dict[str, ClaimWindow] = {each.id: each for each in workspace.claims.windows}
+    if window not in declared:
+        what = f"claim window {window!r} is not declared, so nobody can say that it is open"
+        raise Faults(Fault("E514", workspace.place("claims", "windows"), what, "Declare it in [[claims.windows]]."))
+    opens, closes = declared[window].opens, declared[window].closes
+    if not opens <= on <= closes:
+        what = f"is not inside claim window {window}, which is open from {opens} until {closes}"
+        step = "A claim is submitted in its window; if it was, say when with --on DATE."
+        raise Faults(Fault("E514", f"submission on {on}", what, step))
+
+
+def _last_lines(ledger: Ledger) -> pl.DataFrame:
+    """`line_id` and `batch_id` of every line: of one that stands in several batches, that of the last."""
+    return ledger.lines().select("line_id", "batch_id").unique("line_id", keep="last", maintain_order=True)
