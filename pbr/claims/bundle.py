@@ -41,11 +41,11 @@ class BundleContents:
     """All that a bundle says. Of each frame, the columns of the contract are written and no others.
 
     `lines`: `contract.CLAIM`; `findings`: `engines.findings.SCHEMA`, of every family considered; `facts`:
-    `measures.facts.LONG`; `links`: `linkage.passes.LINKS`, for the records behind the facts; `attrition`, `held`,
-    `quarantine`: see the contract. `rules`: the pack's files as applied, by path; `book`: the same in words.
-    `titles`: what routes, flags and reasons are called for people, by id; an id without one is shown in words.
-    `certificate`: the authority's own template, where it has one. `model`: the text of the model that weighed links,
-    where one did.
+    `measures.facts.LONG`; `links`: `linkage.passes.LINKS`, for the records behind the facts; `families`, `members`,
+    `records`, `attrition`, `held`, `quarantine`: see the contract. `rules`: the pack's files as applied, by path;
+    `book`: the same in words. `titles`: what routes, flags and reasons are called for people, by id; an id without one
+    is shown in words. `certificate`: the authority's own template, where it has one. `model`: the text of the model
+    that weighed links, where one did.
     """
 
     run: Run
@@ -53,6 +53,9 @@ class BundleContents:
     findings: pl.DataFrame
     facts: pl.DataFrame
     links: pl.DataFrame
+    families: pl.DataFrame
+    members: pl.DataFrame
+    records: pl.DataFrame
     attrition: pl.DataFrame
     held: pl.DataFrame
     quarantine: pl.DataFrame
@@ -71,6 +74,9 @@ class BundleContents:
             "decisions.parquet": self.findings,
             "facts.parquet": self.facts,
             "links.parquet": self.links,
+            "families.parquet": self.families,
+            "members.parquet": self.members,
+            "records.parquet": self.records,
             "attrition.csv": self.attrition,
             "held.csv": self.held,
             "quarantine.csv": self.quarantine,

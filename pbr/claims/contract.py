@@ -91,11 +91,60 @@ HISTORY = pl.Schema(
 """`history.csv`: the earlier live lines that bear on the families considered, as the ledger had them. `claimed_by` is
 `family`, or `person` where the line is another family's and somebody in it is now in this one."""
 
+FAMILIES = pl.Schema(
+    {
+        "family_id": pl.String(),
+        "family_ref": pl.String(),
+        "engaged_on": pl.Date(),
+        "closed_on": pl.Date(),
+        "assessed_on": pl.Date(),
+        "planned_on": pl.Date(),
+        "expecting": pl.Boolean(),
+        "worker_ref": pl.String(),
+    }
+)
+"""`families.parquet`: one row a decided family, as its own record says. `worker_ref` is the pseudonym of its lead
+worker (`select.worker_ref`), null where nobody is named."""
+
+MEMBERS = pl.Schema(
+    {
+        "family_id": pl.String(),
+        "person_id": pl.String(),
+        "joined_on": pl.Date(),
+        "left_on": pl.Date(),
+        "at_engagement": pl.String(),
+        "at_as_of": pl.String(),
+        "resident": pl.Boolean(),
+        "parental_responsibility": pl.Boolean(),
+    }
+)
+"""`members.parquet`: who belongs to the decided families, one row a period. `at_engagement` and `at_as_of`: `child` or
+`adult` where the period holds on that day, else null."""
+
+RECORDS = pl.Schema(
+    {
+        "table": pl.String(),
+        "record_id": pl.String(),
+        "file": pl.String(),
+        "dated": pl.Date(),
+        "until": pl.Date(),
+        "says": pl.String(),
+        "content": pl.String(),
+    }
+)
+"""`records.parquet`: the records behind the facts. `file` as in `run.json`; `dated` is the day of an event or the first
+of a spell, a term or an engagement, `until` the last, null where there is none. `says` is what the record says in words
+of closed lists, never a supplier's own text. `content`: 16 hexadecimal digits of a SHA-256 over the record's own
+columns, without its id and those that say whom it is about."""
+
 TABLES: dict[str, pl.Schema] = {
     "claim.csv": CLAIM,
     "decisions.parquet": FINDINGS,
     "facts.parquet": FACTS,
     "links.parquet": LINKS,
+    "families.parquet": FAMILIES,
+    "members.parquet": MEMBERS,
+    "records.parquet": RECORDS,
     "attrition.csv": ATTRITION,
     "held.csv": HELD,
     "quarantine.csv": QUARANTINE,
@@ -193,6 +242,7 @@ class Input(Record):
     bytes: Count
     rows: Count = Field(description="Without the header.")
     sha256: Digest
+    supplier: Text | None = Field(description="Who supplied the source, as declared; null where it is not.")
     covers: Period | None = Field(description="The days for which the source is complete; null where it covers none.")
 
 

@@ -312,3 +312,10 @@ def claim_line_id(line: dict[str, object]) -> str:
 def family_ref(family_id: str, key: bytes) -> str:
     """A family's pseudonym outside the authority."""
     return hmac.new(key, family_id.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def worker_ref(name: str, key: bytes) -> str:
+    """A lead worker's pseudonym, 12 hexadecimal digits: one for a name, however it is spaced and capitalised."""
+    # No family id holds a NUL, so no family has a worker's pseudonym.
+    message = b"worker\0" + "".join(name.split()).casefold().encode()
+    return hmac.new(key, message, hashlib.sha256).hexdigest()[:12]

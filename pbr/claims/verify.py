@@ -21,6 +21,7 @@ from pbr.claims import bag
 from pbr.claims.bundle import METADATA, MODEL, PAGES, RULE_FILE, RUN, STEPS, batch_id
 from pbr.claims.contract import TABLES, BatchRun, read, readable_json, written
 from pbr.errors import Fault
+from pbr.measures.facts import ENGAGED
 
 REQUIRED = tuple(f"data/{name}" for name in sorted([*TABLES, METADATA, RUN, *PAGES]))
 ENTRY = re.compile(r"([0-9a-f]{64})  (.+)")
@@ -33,7 +34,7 @@ def verify(path: Path) -> list[Fault]:
     E550 no bundle; of its files: E551 missing, E552 not part of it, E553 changed, E554 listed twice, E555 a manifest
     line that is none, E556 no plain file, E565 cannot be read; of what it says: E557 bytes that pbr would not have
     written, E558 another name, E559 run.json, E560 a table, E561 totals, E562 batch id, E563 a line against run and
-    decisions, E564 what bagit finds.
+    decisions, E567 families, E568 members and E569 records against decisions, lines and facts, E564 what bagit finds.
     """
     try:
         if not (path / bag.BAGIT).is_file():
@@ -173,6 +174,7 @@ def _against_itself(path: Path, files: Mapping[str, bag.Content]) -> Iterator[Fa
         return
     yield from _totals(run, tables["claim.csv"])
     yield from _lines(run, tables["claim.csv"], tables["decisions.parquet"])
+    yield from _origins(run, tables)
     made = batch_id(run, contents, tables["decisions.parquet"]["decision_id"])
     if made != run.batch_id:
         yield Fault("E562", f"data/{RUN}", f"says batch {run.batch_id}, but the content makes {made}", UNTOUCHED)
@@ -227,6 +229,46 @@ def _lines(run: BatchRun, claim: pl.DataFrame, decisions: pl.DataFrame) -> Itera
         if found.height:
             more = f" (and {found.height - 1} more lines)" if found.height > 1 else ""
             yield Fault("E563", "data/claim.csv", f"line {found['claim_line_id'][0]} {what}{more}", UNTOUCHED)
+
+
+def _origins(run: BatchRun, tables: Mapping[str, pl.DataFrame]) -> Iterator[Fault]:
+    """Whether families, members and records are those of the decisions: one fault for each way not to be."""
+    families, records, facts = (tables[f"{name}.parquet"] for name in ("families", "records", "facts"))
+    decided = tables["decisions.parquet"].select("family_id", "decision_id").unique()
+    lines = pl.concat(tables[file].select("decision_id", "family_ref") for file in ("claim.csv", "held.csv"))
+    refs = lines.join(decided, on="decision_id").join(families, on="family_id", suffix="_own")
+    engaged = facts.filter(pl.col("fact") == ENGAGED).select("family_id", "value").join(families, on="family_id")
+    cited = facts.select(record_id=pl.col("records").explode()).drop_nulls().unique()
+    files = pl.DataFrame({"table": [each.source for each in run.inputs], "file": [each.path for each in run.inputs]})
+    wrong = {
+        "E567 families": {
+            "is there twice": families.filter(~pl.col("family_id").is_unique()),
+            "has no decision": families.join(decided, on="family_id", how="anti"),
+            "is decided, and not there": decided.join(families, on="family_id", how="anti"),
+            "has another family_ref than its line": refs.filter(
+                pl.col("family_ref").ne_missing(pl.col("family_ref_own"))
+            ),
+            "has another engaged_on than its facts": engaged.filter(
+                pl.col("engaged_on").cast(pl.String).ne_missing(pl.col("value"))
+            ),
+        },
+        "E568 members": {
+            "is not in families.parquet": tables["members.parquet"].join(families, on="family_id", how="anti"),
+        },
+        "E569 records": {
+            "is there twice of one table": records.filter(pl.struct("table", "record_id").is_duplicated()),
+            "is cited by a fact, and not there": cited.join(records, on="record_id", how="anti"),
+            "is from a file that is not in run.json": records.join(files, on=["table", "file"], how="anti"),
+        },
+    }
+    for place, ways in wrong.items():
+        code, table = place.split()
+        for what, rows in ways.items():
+            odd = rows["record_id" if table == "records" else "family_id"].unique().sort()
+            if odd.len():
+                about = f"record {odd[0]}" if table == "records" else f"family {odd[0]}"
+                more = f" (and {odd.len() - 1} more)" if odd.len() > 1 else ""
+                yield Fault(code, f"data/{table}.parquet", f"{_shown(about)} {what}{more}", UNTOUCHED)
 
 
 def _against_bagit(path: Path, files: Mapping[str, bag.Content]) -> Iterator[Fault]:

@@ -89,13 +89,19 @@ def _add_step(branch: Tree, step: Step, explanation: Explanation, about: str = "
     if step.would_change:
         node.add(Text(f"it would take {step.would_change}", COLOURS[step.verdict]))
     if step.records:
-        more = f" and {len(step.records) - SHOWN_RECORDS} more" if len(step.records) > SHOWN_RECORDS else ""
-        shown = [_placed(record, explanation) for record in step.records[:SHOWN_RECORDS]]
-        node.add(Text(f"records: {', '.join(shown)}{more}", "dim"))
+        records = node.add(Text("records", "dim"))
+        for record in step.records[:SHOWN_RECORDS]:
+            records.add(Text(_told(record, explanation), "dim"))
+        if (more := len(step.records) - SHOWN_RECORDS) > 0:
+            records.add(Text(f"and {more} more", "dim"))
     for part in step.parts:
         _add_step(node, part, explanation, step.subject_id)
 
 
-def _placed(record: str, explanation: Explanation) -> str:
-    places = explanation.places.get(record, ())
-    return f"{record} ({' and '.join(places)})" if places else record
+def _told(record: str, explanation: Explanation) -> str:
+    """A record with its days, what it says and where it stands."""
+    told = [
+        f"{each.dated}{f' to {each.until}' if each.until else ''} {each.says} ({each.place})"
+        for each in explanation.records.get(record, ())
+    ]
+    return f"{record}: {'; and '.join(told)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -12,11 +12,11 @@ import polars as pl
 from pbr.claims.tariff import fee, left_for_family
 from pbr.engines.trace import Step, Trace, trace
 from pbr.errors import Fault, Faults
+from pbr.jobs.carried import records_of
 from pbr.jobs.decide import Measurement, Say, measure_workspace
 from pbr.jobs.replay import open_bundle
 from pbr.measures.cohorts import Cohort
 from pbr.rulebook.model import Pack
-from pbr.sources import Extract
 from pbr.workspace import FILE
 
 
@@ -31,18 +31,28 @@ class Claimed:
 
 
 @dataclass(frozen=True)
+class Cited:
+    """A record behind a fact: its file, and its row where the extract is at hand; its day or days; what it says."""
+
+    place: str
+    dated: date
+    until: date | None
+    says: str
+
+
+@dataclass(frozen=True)
 class Explanation:
     """`fees`: what each route pays a family engaged on that day; `most_pence`: what all of them together can pay.
 
-    `places`: for a workspace, the file and row of every record that the trace cites, by record id. `set_apart`: for a
-    workspace, the quarantined rows that put the family or somebody in it in doubt: place, column, code and reason.
+    `records`: every record that the trace cites, by id; one that two sources use is two. `set_apart`: for a workspace,
+    the quarantined rows that put the family or somebody in it in doubt: place, column, code and reason.
     """
 
     trace: Trace
     fees: dict[str, int]
     most_pence: int | None
     lines: tuple[Claimed, ...]
-    places: dict[str, tuple[str, ...]]
+    records: dict[str, tuple[Cited, ...]]
     set_apart: tuple[str, ...]
 
 
@@ -61,16 +71,17 @@ def explain(place: Path | str, family_id: str, as_of: date | None = None, say: S
         claim, held = bundle.tables["claim.csv"], bundle.tables["held.csv"]
         family_id = _by_ref(family_id, pl.concat([claim, held], how="diagonal"), bundle.tables["decisions.parquet"])
         traced = _traced(bundle.cohorts, family_id)
-        return _explained(traced, bundle.pack.pack, lines=_lines(traced, claim, held))
+        records = bundle.tables["records.parquet"].filter(pl.col("record_id").is_in(_cited(traced).implode()))
+        return _explained(traced, bundle.pack.pack, _by_id(records), lines=_lines(traced, claim, held))
     if not (place / FILE).is_file():
         raise Faults(Fault("E506", str(place), f"is no workspace ({FILE}) and no bundle (bagit.txt)", "Name one."))
     if as_of is None:
         raise Faults(Fault("E505", str(place), "a workspace is explained as of a day", "Add --as-of DATE."))
     measured = measure_workspace(place, as_of, say=say)
     traced = _traced(measured.cohorts, family_id)
-    places, apart = _places(traced, measured.extracts), tuple(_set_apart(family_id, measured))
+    records, apart = _records_with_rows(traced, measured), tuple(_set_apart(family_id, measured))
     packs = {pack.digest: pack.pack for pack in measured.packs}
-    return _explained(traced, packs[traced.pack_digest], places=places, set_apart=apart)
+    return _explained(traced, packs[traced.pack_digest], _by_id(records), set_apart=apart)
 
 
 def _traced(cohorts: Sequence[Cohort], family_id: str) -> Trace:
@@ -80,17 +91,25 @@ def _traced(cohorts: Sequence[Cohort], family_id: str) -> Trace:
     return trace(cohort.facts, cohort.rules, family_id)
 
 
-def _places(traced: Trace, extracts: Mapping[str, Extract]) -> dict[str, tuple[str, ...]]:
-    """File and row of each record; an id that two sources use has two places."""
-    cited = pl.Series(sorted(_records(ruling.step for ruling in traced.rulings)), dtype=pl.String)
+def _records_with_rows(traced: Trace, measured: Measurement) -> pl.DataFrame:
+    """The records that a decision cites, as a bundle has them, with the row in the place of each."""
+    cited = pl.DataFrame({"record_id": _cited(traced)})
     rows = [
-        extract.accepted.filter(pl.col("record_id").is_in(cited.implode())).select(
-            "record_id", place=pl.concat_str("file", pl.lit(":"), pl.col("row").cast(pl.String))
-        )
-        for extract in extracts.values()
+        extract.accepted.join(cited, on="record_id").select("record_id", "row", table=pl.lit(table))
+        for table, extract in measured.extracts.items()
+        if table != "members"
     ]
-    placed = pl.concat(rows).sort("record_id", "place").group_by("record_id").agg("place")
-    return {record: tuple(places) for record, places in placed.iter_rows()}
+    placed = pl.concat(rows)
+    said = records_of(measured, placed.select("record_id", "table")).join(placed, on=["record_id", "table"])
+    return said.with_columns(file=pl.format("{}:{}", "file", "row"))
+
+
+def _by_id(records: pl.DataFrame) -> dict[str, tuple[Cited, ...]]:
+    by_id: dict[str, tuple[Cited, ...]] = {}
+    for row in records.sort("record_id", "file").iter_rows(named=True):
+        cited = Cited(row["file"], row["dated"], row["until"], row["says"])
+        by_id[row["record_id"]] = (*by_id.get(row["record_id"], ()), cited)
+    return by_id
 
 
 def _set_apart(family_id: str, measured: Measurement) -> Iterator[str]:
@@ -115,6 +134,11 @@ def _set_apart(family_id: str, measured: Measurement) -> Iterator[str]:
         yield f"{row['file']}:{row['row']}{column}: {row['reason']} ({row['code']})"
 
 
+def _cited(traced: Trace) -> pl.Series:
+    """The ids of the records that a decision cites."""
+    return pl.Series(sorted(_records(ruling.step for ruling in traced.rulings)), dtype=pl.String)
+
+
 def _records(steps: Iterable[Step]) -> set[str]:
     return {record for step in steps for record in (*step.records, *_records(step.parts))}
 
@@ -122,16 +146,16 @@ def _records(steps: Iterable[Step]) -> set[str]:
 def _explained(
     traced: Trace,
     pack: Pack,
+    records: dict[str, tuple[Cited, ...]],
     *,
     lines: tuple[Claimed, ...] = (),
-    places: Mapping[str, tuple[str, ...]] | None = None,
     set_apart: tuple[str, ...] = (),
 ) -> Explanation:
     engaged = pl.DataFrame({"engaged_on": [traced.engaged_on]})
     fees = {route: engaged.select(fee(pack, name)).item() for route, name in pack.tariff.routes.items()}
     most = engaged.select(left_for_family(pack)).item()
     known = {route: pence for route, pence in fees.items() if pence is not None}
-    return Explanation(traced, known, most, lines, dict(places or {}), set_apart)
+    return Explanation(traced, known, most, lines, records, set_apart)
 
 
 def _by_ref(name: str, lines: pl.DataFrame, decisions: pl.DataFrame) -> str:

@@ -15,19 +15,28 @@ import polars as pl
 
 from pbr.claims.contract import Input, Period
 from pbr.sources import Extract
+from pbr.workspace import Workspace
 
 SEPARATOR = "\x1f"
 
 
-def input_files(root: Path, extracts: Mapping[str, Extract]) -> Iterator[Input]:
+def input_files(workspace: Workspace, extracts: Mapping[str, Extract]) -> Iterator[Input]:
     """The files of all sources, by source and path; `bytes` and `sha256` are of their content, sorted."""
     for table, extract in sorted(extracts.items()):
         covers = None
         if extract.covers is not None:
             covers = Period.model_validate({"from": extract.covers.start, "until": extract.covers.until})
         for file in sorted(extract.files, key=lambda each: each.path):
-            size, digest = content_digest(root / file.path)
-            yield Input(source=table, path=file.path, bytes=size, rows=file.rows, sha256=digest, covers=covers)
+            size, digest = content_digest(workspace.root / file.path)
+            yield Input(
+                source=table,
+                path=file.path,
+                bytes=size,
+                rows=file.rows,
+                sha256=digest,
+                supplier=workspace.sources[table].supplier,
+                covers=covers,
+            )
 
 
 def content_digest(path: Path) -> tuple[int, str]:

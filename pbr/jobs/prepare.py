@@ -24,6 +24,7 @@ from pbr.claims.contract import HISTORY, IN_A_NAME, Input, Run
 from pbr.claims.select import Circumstances, Selection, claim_file, family_ref, select
 from pbr.engines.agree import require_agreement
 from pbr.errors import Fault, Faults
+from pbr.jobs.carried import carried
 from pbr.jobs.decide import Measurement, Say, decide_by, gather, measure_by, run_engines, second_engine
 from pbr.jobs.frameworks import Framework, frameworks, the_one
 from pbr.jobs.inputs import input_files
@@ -31,7 +32,6 @@ from pbr.jobs.key import workspace_key
 from pbr.jobs.linking import recorded
 from pbr.ledger import Entry, Ledger
 from pbr.linkage import squeezed
-from pbr.linkage.passes import LINKS
 from pbr.measures.cohorts import Cohort, to_table
 from pbr.measures.subjects import is_member_on
 from pbr.rulebook.book import Rulebook, rulebook
@@ -89,7 +89,7 @@ def prepare(
     findings = run_engines(measurement.cohorts, ["bulk"], say)
 
     say("select and price")
-    files = tuple(input_files(workspace.root, measurement.extracts))
+    files = tuple(input_files(workspace, measurement.extracts))
     run_key = _run_key(measurement, pack, files, window, claim_date)
     with Ledger.open(workspace.ledger_path, create=True) as ledger:
         before = ledger.find_prepared(run_key)
@@ -137,16 +137,20 @@ def prepare(
         command=f"pbr claim prepare . --as-of {as_of} --window {window} --claim-date {claim_date}"
         + (f" --pack {pack.pack.id}" if given else ""),
     )
+    evidence = carried(measurement, key)
     contents = BundleContents(
         run=run,
         lines=claim,
         findings=findings,
         facts=to_table(measurement.cohorts),
         history=history,
-        links=links_behind(measurement),
+        links=evidence.links,
+        families=evidence.families,
+        members=evidence.members,
+        records=evidence.records,
         attrition=selection.attrition,
         held=_with_refs(selection.held, key),
-        quarantine=quarantine_of(measurement),
+        quarantine=evidence.quarantine,
         rules=pack.files,
         book=rulebook_of(pack, as_of),
         titles=titles(pack),
@@ -323,27 +327,6 @@ def titles(pack: LoadedPack) -> dict[str, str]:
 def rulebook_of(pack: LoadedPack, as_of: date) -> Rulebook:
     """The rulebook that a bundle carries: of the as-of date, and without cases, which it does not carry."""
     return rulebook(pack, as_of, with_cases=False)
-
-
-def links_behind(measurement: Measurement) -> pl.DataFrame:
-    """The links of the records that some fact cites, each in a table that the fact's measure reads."""
-    cited = [pl.DataFrame(schema={"record_id": pl.String, "table": pl.String})]
-    for cohort in measurement.cohorts:
-        rules, facts = cohort.rules, cohort.facts
-        measures = dict(rules.family_measures) | {name: measure for name, (measure, _) in rules.member_measures.items()}
-        for frame in (facts.families, facts.members):
-            for name, kind in frame.schema.items():
-                if isinstance(kind, pl.Struct):
-                    records = frame.select(pl.col(name).struct.field("records").explode().alias("record_id"))
-                    cited += [records.with_columns(table=pl.lit(source)) for source in measures[name].sources]
-    behind = pl.concat(cited).drop_nulls().unique()
-    return measurement.evidence.links.select(LINKS.names()).join(behind, on=["table", "record_id"], how="semi")
-
-
-def quarantine_of(measurement: Measurement) -> pl.DataFrame:
-    """What was set apart, by reading and by linking, without its text."""
-    frames = [extract.quarantine for _, extract in sorted(measurement.extracts.items())]
-    return pl.concat([*frames, measurement.evidence.quarantine], how="diagonal").drop("raw", "row")
 
 
 def _entry(measurement: Measurement, claim: pl.DataFrame, bundle: Bundle, run: Run, run_key: str) -> dict[str, Any]:

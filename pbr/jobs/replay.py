@@ -21,10 +21,12 @@ from pbr.claims.verify import verify
 from pbr.engines.agree import differences
 from pbr.engines.findings import FINDINGS
 from pbr.errors import Disagreement, Faults
+from pbr.jobs.carried import carried
 from pbr.jobs.decide import Say, measure_workspace, run_engines
 from pbr.jobs.inputs import input_files
+from pbr.jobs.key import key_of
 from pbr.jobs.linking import recorded
-from pbr.jobs.prepare import derived_again, links_behind, quarantine_of, rulebook_of, titles
+from pbr.jobs.prepare import derived_again, rulebook_of, titles
 from pbr.measures.cohorts import Cohort, read_cohorts, to_table
 from pbr.rulebook.load import LoadedPack, load_pack
 from pbr.rulebook.rules import Rules
@@ -102,7 +104,7 @@ def replay(bundle: Path, from_sources: Workspace | Path | str | None = None, say
         found += [f"input {place}" for place in changed]
         found += _linkage_differences(opened.run, recorded(measured.gathered.method))
         found += _fact_differences(opened.tables["facts.parquet"], to_table(cohorts))
-        for file, made in (("links.parquet", links_behind(measured)), ("quarantine.csv", quarantine_of(measured))):
+        for file, made in carried(measured, key_of(measured.workspace)).tables.items():
             found += _rows_apart(file, opened.tables[file], made)
         if measured.not_decided.height != opened.run.families_not_decided:
             then, now = opened.run.families_not_decided, measured.not_decided.height
@@ -163,7 +165,7 @@ def _considered(cohorts: Sequence[Cohort], run: BatchRun) -> pl.DataFrame:
 
 def _changed_inputs(run: BatchRun, workspace: Workspace, extracts: Mapping[str, Extract]) -> Iterator[str]:
     then = {(each.source, each.path): each.sha256 for each in run.inputs}
-    now = {(file.source, file.path): file.sha256 for file in input_files(workspace.root, extracts)}
+    now = {(file.source, file.path): file.sha256 for file in input_files(workspace, extracts)}
     for place in sorted(then.keys() | now.keys()):
         source, path = place
         if place not in now:
@@ -197,8 +199,8 @@ def _fact_differences(then: pl.DataFrame, now: pl.DataFrame) -> Iterator[str]:
 
 
 def _rows_apart(file: str, then: pl.DataFrame, now: pl.DataFrame) -> Iterator[str]:
-    """How many rows of a table stand only in the bundle, or only in the extracts of now."""
-    columns = [pl.col(name).cast(kind) for name, kind in TABLES[file].items()]
+    """How many rows of a table stand only in the bundle, or only in the extracts of now, in the columns of now."""
+    columns = [pl.col(name).cast(kind) for name, kind in TABLES[file].items() if name in now.columns]
     frames = [_filled(frame.select(columns)) for frame in (then, now)]
     before, after = (frame.group_by(pl.all()).len() for frame in frames)
     for what, here, there in (("then", before, after), ("now", after, before)):

@@ -13,7 +13,22 @@ from pathlib import Path
 import polars as pl
 
 from pbr.claims.bundle import BundleContents, write_bundle
-from pbr.claims.contract import CLAIM, FACTS, FINDINGS, HELD, HISTORY, LINKS, QUARANTINE, Input, Linkage, Period, Run
+from pbr.claims.contract import (
+    CLAIM,
+    FACTS,
+    FAMILIES,
+    FINDINGS,
+    HELD,
+    HISTORY,
+    LINKS,
+    MEMBERS,
+    QUARANTINE,
+    RECORDS,
+    Input,
+    Linkage,
+    Period,
+    Run,
+)
 from pbr.rulebook.book import rulebook
 from pbr.rulebook.load import load_pack
 
@@ -36,9 +51,18 @@ RUN = Run(
             bytes=1441,
             rows=12,
             sha256="b" * 64,
+            supplier="Schools",
             covers=Period(**{"from": date(2011, 9, 1), "until": date(2014, 8, 31)}),
         ),
-        Input(source="families", path="sources/families.csv", bytes=200, rows=3, sha256="c" * 64, covers=None),
+        Input(
+            source="families",
+            path="sources/families.csv",
+            bytes=200,
+            rows=3,
+            sha256="c" * 64,
+            supplier=None,
+            covers=None,
+        ),
     ),
     linkage=Linkage(
         passes=("person_id", "identifier", "exact"),
@@ -66,6 +90,17 @@ def line(number: int, route: str, pence: int, family: int, flags: str = "") -> t
 
 def finding(family: int, item: str, verdict: str) -> tuple[str, ...]:
     return (f"F{family}", "route", item, "", verdict, "", "", "", "", decision(family))
+
+
+def family(number: int) -> tuple[object, ...]:
+    engaged, assessed, planned = date(2012, 10, 1), date(2012, 10, 20), date(2012, 11, 5)
+    return (f"F{number}", f"ref{number}", engaged, None, assessed, planned, False, "0123456789ab")
+
+
+def record(name: str) -> tuple[object, ...]:
+    start, until = date(2012, 1, 1), date(2012, 4, 8)
+    says = "2011/12 spring: 57 unauthorised, 3 authorised of 380, registered"
+    return ("attendance", name, "sources/attendance.csv", start, until, says, "0123456789abcdef")
 
 
 def contents(**other: object) -> BundleContents:
@@ -103,6 +138,16 @@ def contents(**other: object) -> BundleContents:
             LINKS,
             orient="row",
         ),
+        families=pl.DataFrame([family(3), family(1), family(2)], FAMILIES, orient="row"),
+        members=pl.DataFrame(
+            [
+                ("F1", "P2", date(2013, 1, 1), None, None, "adult", True, True),
+                ("F1", "P1", None, date(2013, 6, 1), "child", None, True, None),
+            ],
+            MEMBERS,
+            orient="row",
+        ),
+        records=pl.DataFrame([record("r3"), record("r1"), record("r2")], RECORDS, orient="row"),
         attrition=pl.DataFrame(
             {
                 "step": ["considered", "result", "result", "payable", "in_the_batch", "in_the_batch"],
@@ -154,9 +199,18 @@ def filled(rows: int) -> BundleContents:
     )
     findings = pl.DataFrame(dict.fromkeys(FINDINGS, facts["family_id"]))
     half = rows // 2
+    own = contents()
+    families, records = (
+        pl.DataFrame([row] * rows, schema, orient="row")
+        for row, schema in ((family(0), FAMILIES), (record(""), RECORDS))
+    )
     return contents(
+        families=pl.concat([own.families, families.with_columns(facts["family_id"])]),
+        records=pl.concat(
+            [own.records, *(records.with_columns(record_id=facts["records"].list.get(at)) for at in (0, 1))]
+        ),
         facts=pl.concat([facts[half:], facts[:half]], rechunk=False),
-        findings=pl.concat([contents().findings, findings[:half], findings[half:]], rechunk=False),
+        findings=pl.concat([own.findings, findings[:half], findings[half:]], rechunk=False),
     )
 
 

@@ -63,10 +63,13 @@ def test_a_bundle_holds_what_the_contract_names(tmp_path: Path) -> None:
         "data/claim.csv-metadata.json",
         "data/decisions.parquet",
         "data/facts.parquet",
+        "data/families.parquet",
         "data/held.csv",
         "data/history.csv",
         "data/links.parquet",
+        "data/members.parquet",
         "data/quarantine.csv",
+        "data/records.parquet",
         "data/rulebook.html",
         "data/rules/pack.yaml",
         "data/rules/tests/route.yaml",
@@ -134,8 +137,9 @@ def test_a_rule_file_with_a_path_that_no_bag_should_carry_is_a_fault(tmp_path: P
 
 def test_a_batch_of_nothing_is_a_bundle_all_the_same(tmp_path: Path) -> None:
     empty = contents()
-    frames = {name: getattr(empty, name).clear() for name in ("lines", "findings", "facts", "links", "held", "history")}
-    bundle = write_bundle(tmp_path, replace(empty, **frames, quarantine=empty.quarantine.clear(), rules={}))
+    tables = ("lines", "findings", "facts", "links", "families", "members", "records", "held", "history", "quarantine")
+    frames = {name: getattr(empty, name).clear() for name in tables}
+    bundle = write_bundle(tmp_path, replace(empty, **frames, rules={}))
     assert verify(bundle.path) == []
     assert bundle.batch.amount_pence == 0
     assert "Nothing is claimed." in (bundle.path / "data/summary.html").read_text()

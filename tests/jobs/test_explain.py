@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -69,15 +70,21 @@ def test_every_record_that_is_cited_has_its_file_and_row_in_the_extracts(claimed
     found = explain(claimed, family, DATE)
     cited = {record for ruling in found.trace.rulings for record in records(ruling.step)}
     assert cited
-    assert cited <= found.places.keys()
-    for place in (place for record in cited for place in found.places[record]):
+    assert cited == found.records.keys()
+    for place in (each.place for record in cited for each in found.records[record]):
         file, row = place.rsplit(":", 1)
         rows = (claimed / file).read_bytes().split(b"\n")
         assert 2 <= int(row) <= len(rows)
 
 
-def test_a_bundle_has_no_files_and_rows_to_tell(claimed: Path) -> None:
-    assert explain(bundle_of(claimed), first_line(claimed)["family_ref"]).places == {}
+def test_a_bundle_tells_of_a_record_what_the_workspace_does_but_for_its_row(claimed: Path) -> None:
+    family = family_of(claimed, first_line(claimed)["decision_id"])
+    there, here = explain(claimed, family, DATE).records, explain(bundle_of(claimed), family).records
+    rowless = {
+        record: tuple(replace(each, place=each.place.rsplit(":", 1)[0]) for each in told)
+        for record, told in there.items()
+    }
+    assert here == rowless != {}
 
 
 def test_the_day_of_a_bundle_may_be_said_and_no_other(claimed: Path) -> None:

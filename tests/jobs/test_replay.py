@@ -79,10 +79,12 @@ FORGERIES: dict[str, tuple[str, Edit, str]] = {
         ),
         "decision_id",
     ),
-    "a record that nobody knows": (
+    "a record of another fact": (
         "facts_parquet",
         lambda facts: facts.with_columns(
-            records=pl.when(pl.int_range(pl.len()) == 3).then(pl.lit(["made-up"])).otherwise("records")
+            records=pl.when(pl.int_range(pl.len()) == 3)
+            .then(pl.col("records").filter(pl.col("records").list.len() > 0).first())
+            .otherwise("records")
         ),
         "decision_id",
     ),
@@ -108,9 +110,9 @@ FORGERIES: dict[str, tuple[str, Edit, str]] = {
         ),
         "only in the bundle",
     ),
-    "another family's pseudonym with the old id": (
+    "another flag with the old id": (
         "claim_csv",
-        changed("family_ref", "f" * 32, IS_FIRST),
+        changed("flags", "school_leaver", IS_FIRST),
         "its id is not the one that its content makes",
     ),
     "fewer who fell out": (
@@ -167,7 +169,8 @@ def test_a_whole_family_that_is_taken_out_of_facts_and_decisions_is_missed(claim
     def without(frame: pl.DataFrame) -> pl.DataFrame:
         return frame.filter(pl.col("family_id") != one)
 
-    forgery = forged(bundle_of(claimed), tmp_path, facts_parquet=without, decisions_parquet=without)
+    tables = ("facts", "decisions", "families", "members")
+    forgery = forged(bundle_of(claimed), tmp_path, **{f"{name}_parquet": without for name in tables})
     assert "attrition" in differences(forgery)
 
 
