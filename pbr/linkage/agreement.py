@@ -184,7 +184,14 @@ def _share_a_nickname() -> pl.Expr:
 
 def nickname_groups(forename: pl.Expr) -> pl.Expr:
     """The numbers of the groups of nicknames that a forename (in lower case) is in; an empty list where in none."""
-    return forename.replace_strict(nicknames(), default=[], return_dtype=pl.List(pl.Int64))
+    return forename.replace_strict(*_as_lists(), default=[], return_dtype=pl.List(pl.Int64))
+
+
+@cache
+def _as_lists() -> tuple[pl.Series, pl.Series]:
+    """Names and their groups, a list of each. Made once: to make them takes much longer than to compare by them."""
+    names, groups = list(nicknames()), list(nicknames().values())
+    return pl.Series(names, dtype=pl.String).implode(), pl.Series(groups, dtype=pl.List(pl.Int64)).implode()
 
 
 @cache
