@@ -230,10 +230,12 @@ class ClaimSettings(Settings):
     """`families_agreed`: how many families the authority agreed to work with, from which its allocation follows.
 
     `earned_autonomy_from`: the first day on which the authority has Earned Autonomy, and so is paid in advance.
+    `discretion`: the text that lets officers pass a result that the rules do not (an outcome plan and its section).
     """
 
     families_agreed: Annotated[int, Field(ge=0, strict=True)] | None = None
     earned_autonomy_from: Day | None = None
+    discretion: Text | None = None
     windows: tuple[ClaimWindow, ...] = ()
 
     @model_validator(mode="after")

@@ -60,6 +60,8 @@ class BundleContents:
     held: pl.DataFrame
     quarantine: pl.DataFrame
     history: pl.DataFrame
+    overrides: pl.DataFrame
+    found_invalid: pl.DataFrame
     rules: Mapping[str, bytes]
     book: Rulebook
     titles: Mapping[str, str]
@@ -81,6 +83,8 @@ class BundleContents:
             "held.csv": self.held,
             "quarantine.csv": self.quarantine,
             "history.csv": self.history,
+            "overrides.csv": self.overrides,
+            "found_invalid.csv": self.found_invalid,
         }
         return {file: written(file, frame) for file, frame in frames.items()}
 

@@ -137,6 +137,28 @@ of a spell, a term or an engagement, `until` the last, null where there is none.
 of closed lists, never a supplier's own text. `content`: 16 hexadecimal digits of a SHA-256 over the record's own
 columns, without its id and those that say whom it is about."""
 
+OVERRIDES = pl.Schema(
+    {
+        "family_id": pl.String(),
+        "route": pl.String(),
+        "decision_id": pl.String(),
+        "act": pl.String(),
+        "holds": pl.String(),
+        "reason": pl.String(),
+        "role": pl.String(),
+        "expires_on": pl.Date(),
+        "proposed_by": pl.String(),
+        "approved_by": pl.String(),
+        "entry": pl.Int64(),
+    }
+)
+"""`overrides.csv`: overrides of this batch's decisions that were not withdrawn. `act`: `release` of a held line from
+the controls in `holds` (joined with `;`), or `pass`, a discretionary pass of a route that is not met. `approved_by` is
+empty until a second person approves; `entry` is its number in the ledger."""
+
+FOUND_INVALID = pl.Schema({"decision_id": pl.String(), "route": pl.String(), "entry": pl.Int64()})
+"""`found_invalid.csv`: decisions of this batch that an audit found invalid on a route, and by which entry."""
+
 TABLES: dict[str, pl.Schema] = {
     "claim.csv": CLAIM,
     "decisions.parquet": FINDINGS,
@@ -149,6 +171,8 @@ TABLES: dict[str, pl.Schema] = {
     "held.csv": HELD,
     "quarantine.csv": QUARANTINE,
     "history.csv": HISTORY,
+    "overrides.csv": OVERRIDES,
+    "found_invalid.csv": FOUND_INVALID,
 }
 """The tables of a bundle, by file."""
 
@@ -273,6 +297,9 @@ class Run(Record):
     window_open: bool | None = Field(description="Whether the window was open; null where the workspace gives none.")
     families_agreed: Count | None = Field(description="From which the allocation follows.")
     families_live: Count = Field(description="Families with live claim lines before this batch.")
+    discretion: Text | None = Field(
+        default=None, description="The text that allows discretionary passes; null where there is none."
+    )
     earned_autonomy: bool = Field(
         default=False,
         description="Whether the authority was paid in advance: results are recorded, and pay nothing more.",

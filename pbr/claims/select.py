@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import polars as pl
 
 from pbr.canonical import digest
+from pbr.claims.contract import FOUND_INVALID, OVERRIDES
 from pbr.claims.tariff import fee, funded_families, left_for_family
 from pbr.rulebook.model import ConditionFlag, Pack
 from pbr.rulebook.rules import Rules
@@ -36,13 +37,31 @@ class Circumstances:
     """Families whose own row is in quarantine: nothing can be decided of them."""
 
 
+OVERRIDE = "override"
+"""The flag of a line that rests on an override."""
+
+FOUND = "found_invalid_by_audit"
+UNAPPROVED = "override_not_approved"
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What people said of these decisions: overrides (`contract.OVERRIDES`), and what audits found invalid
+    (`contract.FOUND_INVALID`), each of one decision and route.
+    """
+
+    overrides: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=OVERRIDES))
+    found_invalid: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FOUND_INVALID))
+
+
 @dataclass(frozen=True)
 class Selection:
-    """`lines`: `family_id`, `route`, `engaged_on`, `amount_pence`, `decision_id`, `flags`, sorted by family and route.
+    """`lines`: `family_id`, `route`, `engaged_on`, `amount_pence`, `decision_id`, `flags`, sorted by family and route,
+    and `override`, the entry of the override that a line rests on.
 
-    `held`: the same columns, `reason` and `released_by`. `attrition`: `step`, `unit` (`families` or `lines`), `outcome`
-    (`kept`, `dropped`, `held`), `reason`, `count`, `amount_pence` (of lines kept or held); each step's counts sum to
-    what the step before kept, in its unit: `result` says how many families go on, and with how many lines.
+    `held`: the same columns but that, `reason` and `released_by`. `attrition`: `step`, `unit` (`families` or `lines`),
+    `outcome` (`kept`, `dropped`, `held`), `reason`, `count`, `amount_pence` (of lines kept or held); each step's counts
+    sum to what the step before kept, in its unit: `result` says how many families go on, and with how many lines.
     """
 
     lines: pl.DataFrame
@@ -51,20 +70,29 @@ class Selection:
 
 
 def select(
-    considered: pl.DataFrame, findings: pl.DataFrame, history: pl.DataFrame, rules: Rules, of: Circumstances
+    considered: pl.DataFrame,
+    findings: pl.DataFrame,
+    history: pl.DataFrame,
+    rules: Rules,
+    of: Circumstances,
+    controls: Controls | None = None,
 ) -> Selection:
     """Choose and price the lines.
 
     `considered`: `family_id`, `engaged_on` of every family of the workspace, decided or not. `findings`: all columns of
-    `FINDINGS`. `history`: see `contract.HISTORY`.
+    `FINDINGS`. `history`: see `contract.HISTORY`. `controls`: none where nobody has said anything.
     """
-    families = _families(considered, findings, rules)
-    lines = _lines(families, findings, history, rules, of)
+    controls = controls or Controls()
+    in_time = controls.overrides.filter(pl.col("expires_on") >= of.claim_date)
+    controls = replace(controls, overrides=in_time)
+    results = _results(findings, controls)
+    families = _families(considered, findings, results, rules)
+    lines = _lines(families, results, history, rules, of, controls)
     kept = lines.filter(pl.col("outcome") == "kept")
     held = lines.filter(pl.col("outcome") == "held")
     columns = ["family_id", "route", "engaged_on", "amount_pence", "decision_id", "flags"]
     return Selection(
-        lines=kept.select(columns).sort("family_id", "route"),
+        lines=kept.select(*columns, "override").sort("family_id", "route"),
         held=held.select(*columns, "reason", "released_by").sort("family_id", "route"),
         attrition=_attrition(families, lines, of.families_quarantined),
     )
@@ -73,7 +101,20 @@ def select(
 # -------------------------------------------------------------------------------------------------------- families
 
 
-def _families(considered: pl.DataFrame, findings: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+def _results(findings: pl.DataFrame, controls: Controls) -> pl.DataFrame:
+    """The routes that are met, or passed at discretion: `family_id`, `route`, `decision_id`, `flags`, `passed_by`."""
+    routes = findings.filter((pl.col("part") == "route") & (pl.col("subject_id") == ""))
+    passes = controls.overrides.filter(pl.col("act") == "pass")
+    return (
+        routes.select("family_id", "decision_id", "flags", "verdict", route="item")
+        .join(passes.select("decision_id", "route", passed_by="entry"), on=["decision_id", "route"], how="left")
+        .with_columns(passed_by=pl.when(pl.col("verdict") != "met").then("passed_by"))
+        .filter((pl.col("verdict") == "met") | pl.col("passed_by").is_not_null())
+        .drop("verdict")
+    )
+
+
+def _families(considered: pl.DataFrame, findings: pl.DataFrame, results: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """Every family with the first step it fails (`step`, `reason`), null where it goes on to lines."""
     # On a day when the pack decides nobody, its lines say so; a family falls out only for its own day.
     periods = rules.pack.decides(rules.on) or [one.engaged for one in rules.pack.in_force]
@@ -85,10 +126,9 @@ def _families(considered: pl.DataFrame, findings: pl.DataFrame, rules: Rules) ->
     routes = (
         family_rows.filter(pl.col("part") == "route")
         .group_by("family_id")
-        .agg(
-            results=(pl.col("verdict") == "met").sum(),
-            unknown=pl.col("verdict").filter(pl.col("verdict") == "unknown").len(),
-        )
+        .agg(unknown=pl.col("verdict").filter(pl.col("verdict") == "unknown").len())
+        .join(results.group_by("family_id").agg(results=pl.len()), on="family_id", how="left")
+        .with_columns(pl.col("results").fill_null(0))
     )
     joined = considered.join(eligible, on="family_id", how="left").join(routes, on="family_id", how="left")
     steps = [
@@ -117,20 +157,24 @@ def _with_reason() -> pl.Expr:
 
 
 def _lines(
-    families: pl.DataFrame, findings: pl.DataFrame, history: pl.DataFrame, rules: Rules, of: Circumstances
+    families: pl.DataFrame,
+    results: pl.DataFrame,
+    history: pl.DataFrame,
+    rules: Rules,
+    of: Circumstances,
+    controls: Controls,
 ) -> pl.DataFrame:
-    """Every result met by a family that reached that step, with its amount, `outcome` and `reason`."""
+    """Every result of a family that reached that step, with its amount, `outcome` and `reason`."""
     pack = rules.pack
     places = {route: place for place, route in enumerate(pack.routes)}
-    met = findings.filter((pl.col("part") == "route") & (pl.col("subject_id") == "") & (pl.col("verdict") == "met"))
     lines = (
         families.filter(pl.col("step").is_null())
         .select("family_id", "engaged_on")
-        .join(met.select("family_id", "decision_id", "flags", route="item"), on="family_id")
+        .join(results, on="family_id")
         .with_columns(place=pl.col("route").replace_strict(places, return_dtype=pl.Int32))
         .sort("family_id", "place")
     )
-    lines = _with_history(lines, history)
+    lines = _with_controls(_with_history(lines, history), controls)
     not_payable = [
         (~pl.col("route").is_in(list(pack.tariff.routes)), "route_pays_nothing"),
         (pl.lit(not pack.decides(rules.on)), "as_of_outside_the_period"),
@@ -149,6 +193,22 @@ def _lines(
     lines = _priced(lines, pack, of)
     lines = _held(lines, pack)
     return _within_allocation(lines, pack, rules, of)
+
+
+def _with_controls(lines: pl.DataFrame, controls: Controls) -> pl.DataFrame:
+    """What people said of each line: `released` (the controls that an approved override releases it of), `release` (its
+    entry), `waiting` (the entry of an override that nobody approved yet), `invalid` (the entry that found it so).
+    """
+    on = ["decision_id", "route"]
+    is_approved = pl.col("approved_by").fill_null("") != ""
+    releases = controls.overrides.filter(is_approved & (pl.col("act") == "release")).select(
+        *on, release="entry", released=pl.col("holds").str.split(";")
+    )
+    waiting = controls.overrides.filter(~is_approved).select(*on, waiting="entry")
+    found = controls.found_invalid.select(*on, invalid="entry")
+    for frame in (releases, waiting, found):
+        lines = lines.join(frame, on=on, how="left", maintain_order="left")
+    return lines.with_columns(pl.col("released").fill_null([]))
 
 
 def _with_history(lines: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:
@@ -202,6 +262,18 @@ def _held(lines: pl.DataFrame, pack: Pack) -> pl.DataFrame:
     raised = pl.col("flags").str.split(";")
     controls = [
         (
+            pl.col("invalid").is_not_null(),
+            pl.lit(FOUND),
+            pl.format(
+                "Put right what entry {} found, so that the decision is another, or show it was right.", "invalid"
+            ),
+        ),
+        (
+            pl.col("waiting").is_not_null(),
+            pl.lit(UNAPPROVED),
+            pl.format("Have another person approve override {}.", "waiting"),
+        ),
+        (
             pl.col("other_lines").list.len() > 0,
             pl.lit("person_in_another_live_line"),
             pl.concat_str(
@@ -217,13 +289,21 @@ def _held(lines: pl.DataFrame, pack: Pack) -> pl.DataFrame:
         ],
     ]
     kept = pl.col("outcome") == "kept"
-    is_held = kept & pl.any_horizontal(test for test, _, _ in controls)
-    reasons = pl.concat_list([pl.when(test).then(reason) for test, reason, _ in controls]).list.drop_nulls()
-    releases = pl.concat_list([pl.when(test).then(release) for test, _, release in controls]).list.drop_nulls()
+    standing = [(test & ~pl.col("released").list.contains(name), name, release) for test, name, release in controls]
+    is_held = kept & pl.any_horizontal(test for test, _, _ in standing)
+    reasons = pl.concat_list([pl.when(test).then(name) for test, name, _ in standing]).list.drop_nulls()
+    releases = pl.concat_list([pl.when(test).then(release) for test, _, release in standing]).list.drop_nulls()
+    # A release that nothing needed is no override of the line.
+    needed = pl.any_horizontal(test & pl.col("released").list.contains(name) for test, name, _ in controls)
+    override = pl.coalesce("passed_by", pl.when(needed).then("release"))
+    with_flag = pl.concat_list(pl.when(pl.col("flags") != "").then("flags"), pl.lit(OVERRIDE)).list.drop_nulls()
+    is_overridden = kept & ~is_held & override.is_not_null()
     return lines.with_columns(
         outcome=pl.when(is_held).then(pl.lit("held")).otherwise("outcome"),
         reason=pl.when(is_held).then(reasons.list.join(";")).otherwise("reason"),
         released_by=pl.when(is_held).then(releases.list.join(" ")),
+        override=pl.when(is_overridden).then(override),
+        flags=pl.when(is_overridden).then(with_flag.list.join(";")).otherwise("flags"),
     )
 
 

@@ -1,43 +1,30 @@
-"""`pbr claim`: prepare the batch of a claim window, submit it, withdraw it."""
+"""`pbr claim`: a batch from its preparation to its payment, and what is put right after."""
 
 from __future__ import annotations
 
-import getpass
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 import polars as pl
 
 from pbr.cli.console import HABITS, date_option, format_options, pack_option, progress, say, show, workspace_argument
-from pbr.jobs.batches import submit as submit_batch
-from pbr.jobs.batches import withdraw as withdraw_batch
+from pbr.cli.signing import FILE, by_option
+from pbr.jobs import batches as jobs
 from pbr.jobs.prepare import Preparation, warnings
 from pbr.jobs.prepare import prepare as prepare_batch
+from pbr.jobs.remittance import pence_of
+from pbr.ledger import Entry, Signer
 from pbr.rulebook.load import load_pack
 from pbr.values import pounds
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def by_option(function: F) -> F:
-    """Who does it: for the ledger."""
-    help = "Who does this, for the ledger; the user of this machine unless given."
-    return click.option("--by", default=_user, show_default=False, metavar="NAME", help=help)(function)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError) as error:
-        raise click.UsageError("this machine does not say who its user is. Add --by NAME.") from error
 
 
 @click.group(context_settings=HABITS)
 def claim() -> None:
-    """Prepare, submit and withdraw batches of claim lines.
+    """Take a batch of claim lines from its preparation to its payment, and put right what was wrong.
+
+    A batch is prepared, checked by internal audit (pbr audit record), approved, submitted and paid; it can be withdrawn
+    until money is kept for it. Each step is signed; whoever prepares a batch neither checks nor approves it.
 
     \b
     Example:  pbr claim prepare demo --as-of 2014-10-31 --window 2014-10
@@ -53,7 +40,7 @@ def claim() -> None:
 @by_option
 @format_options
 def prepare(
-    workspace: Path, as_of: date, window: str, claim_date: date | None, pack: str | None, by: str, form: str
+    workspace: Path, as_of: date, window: str, claim_date: date | None, pack: str | None, by: str | Signer, form: str
 ) -> None:
     """Prepare a batch from WORKSPACE: decide, select, price, and write the bundle and its ledger entry.
 
@@ -77,29 +64,146 @@ def prepare(
 @workspace_argument
 @click.argument("batch")
 @by_option
-def submit(workspace: Path, batch: str, by: str) -> None:
-    """Enter in the ledger that BATCH went to the department.
+def approve(workspace: Path, batch: str, by: str | Signer) -> None:
+    """Approve BATCH, as the responsible officer: read its certificate.html first; your signature stands for it.
+
+    It must have been checked; whoever prepared or checked it cannot approve it.
 
     \b
-    Example:  pbr claim submit demo 0c6f9a1d2b3e
+    Example:  pbr claim approve demo 0c6f9a1d2b3e --key s.officer.key
     """
-    entry = submit_batch(workspace, batch, at=datetime.now(UTC), by=by)
-    say(f"Batch {batch} is submitted (ledger entry {entry.seq}).")
+    with progress("Verifying"):
+        entry = jobs.approve(workspace, batch, at=datetime.now(UTC), by=by)
+    _entered(f"Batch {batch} is approved by {entry.by}", entry)
 
 
 @claim.command()
 @workspace_argument
 @click.argument("batch")
-@click.option("--reason", required=True, help="Why, for the ledger: no names.")
+@date_option("--on", help="The day on which it goes; today unless given. It must lie in the claim window.")
 @by_option
-def withdraw(workspace: Path, batch: str, reason: str, by: str) -> None:
-    """Take BATCH back: its families can be claimed again.
+def submit(workspace: Path, batch: str, on: date | None, by: str | Signer) -> None:
+    """Enter in the ledger that BATCH goes to the department: it is verified and replayed first.
 
     \b
-    Example:  pbr claim withdraw demo 0c6f9a1d2b3e --reason "attendance extract was out of date"
+    Example:  pbr claim submit demo 0c6f9a1d2b3e --on 2014-11-03 --key j.smith.key
     """
-    entry = withdraw_batch(workspace, batch, reason, at=datetime.now(UTC), by=by)
-    say(f"Batch {batch} is withdrawn (ledger entry {entry.seq}).")
+    now = datetime.now(UTC)
+    with progress("Submitting") as step:
+        entry = jobs.submit(workspace, batch, on or now.date(), at=now, by=by, say=step)
+    _entered(f"Batch {batch} is submitted, on {entry.says['submitted_on']}", entry)
+
+
+@claim.command()
+@workspace_argument
+@click.argument("remittance", type=FILE)
+@click.option("--reference", required=True, help="The remittance's own number.")
+@date_option("--paid-on", required=True, help="The day of the payment.")
+@by_option
+def pay(workspace: Path, remittance: Path, reference: str, paid_on: date, by: str | Signer) -> None:
+    """Enter the payment that REMITTANCE (CSV: claim_line_id, and amount_pence or amount) says was made.
+
+    Lines of several batches may stand in it. It is entered whole or not at all: a line that is not claimed, or paid
+    beyond its claim, is told. See `pbr ledger reconcile` for what still differs.
+
+    \b
+    Example:  pbr claim pay demo remittance.csv --reference 4711 --paid-on 2014-12-01 --key f.finance.key
+    """
+    entries = jobs.pay(workspace, remittance, reference, paid_on, at=datetime.now(UTC), by=by)
+    for entry in entries:
+        lines = entry.says["lines"]
+        amount = pounds(sum(line["amount_pence"] for line in lines))
+        _entered(f"Batch {entry.batch_id}: {len(lines)} lines are paid, {amount}", entry)
+
+
+@claim.command()
+@workspace_argument
+@click.argument("batch")
+@click.option("--line", metavar="LINE", help="Withdraw this line only, of a batch that was submitted.")
+@click.option("--reason", required=True, help="Why, for the ledger: no names.")
+@by_option
+def withdraw(workspace: Path, batch: str, line: str | None, reason: str, by: str | Signer) -> None:
+    """Take BATCH back, or one line of it on which nothing was paid: what it claimed can be claimed again.
+
+    \b
+    Examples:
+      pbr claim withdraw demo 0c6f9a1d2b3e --reason "attendance extract was out of date"
+      pbr claim withdraw demo 0c6f9a1d2b3e --line L0123456789abcdef --reason "twin's record" --key j.smith.key
+    """
+    now = datetime.now(UTC)
+    if line is None:
+        entry = jobs.withdraw(workspace, batch, reason, at=now, by=by)
+        _entered(f"Batch {batch} is withdrawn", entry)
+    else:
+        _corrected(jobs.correct(workspace, line, "withdraw", reason, batch_id=batch, at=now, by=by))
+
+
+@claim.command()
+@workspace_argument
+@click.argument("line")
+@click.option("--amount", metavar="POUNDS", help="How much is given back; all that was paid unless given.")
+@click.option("--cause", required=True, help="Why, for the ledger: no names.")
+@by_option
+def repay(workspace: Path, line: str, amount: str | None, cause: str, by: str | Signer) -> None:
+    """Enter that what was paid on LINE, or a part, is given back. When nothing is left its route can be claimed again.
+
+    \b
+    Example:  pbr claim repay demo L0123456789abcdef --cause "spot check: absence 16%" --key f.finance.key
+    """
+    pence = None if amount is None else pence_of(amount)
+    if amount is not None and pence is None:
+        raise click.BadParameter(f"{amount!r} is no amount in pounds: write 700 or 1,500.00", param_hint="--amount")
+    _corrected(jobs.correct(workspace, line, "repay", cause, pence, at=datetime.now(UTC), by=by))
+
+
+@claim.command()
+@workspace_argument
+@click.argument("line")
+@click.option("--cause", required=True, help="Why, for the ledger: no names.")
+@by_option
+def supersede(workspace: Path, line: str, cause: str, by: str | Signer) -> None:
+    """Reverse LINE whole, for another to stand in its place: the next batch's line of its family names it.
+
+    \b
+    Example:  pbr claim supersede demo L0123456789abcdef --cause "engaged in 2013, not 2012" --key j.smith.key
+    """
+    _corrected(jobs.correct(workspace, line, "supersede", cause, at=datetime.now(UTC), by=by))
+
+
+@claim.command()
+@workspace_argument
+@click.option("--year", required=True, metavar="2012/13", help="The financial year whose fees they are.")
+@click.option("--families", required=True, type=click.IntRange(min=1), help="For how many families they were paid.")
+@click.option("--reference", required=True, help="The remittance's own number.")
+@date_option("--paid-on", required=True, help="The day of the payment.")
+@pack_option
+@by_option
+def attach(
+    workspace: Path, year: str, families: int, reference: str, paid_on: date, pack: str | None, by: str | Signer
+) -> None:
+    """Enter attachment fees that the department paid: for a number of families, at the fee of that year.
+
+    No more families than are funded can be paid for in all.
+
+    \b
+    Example:  pbr claim attach demo --year 2012/13 --families 120 --reference 4700 --paid-on 2012-07-02 --key f.key
+    """
+    framework = load_pack(pack) if pack else None
+    now = datetime.now(UTC)
+    entry = jobs.attach(workspace, year, families, reference, paid_on, pack=framework, at=now, by=by)
+    says = entry.says
+    amount = f"{says['families']} families at {pounds(says['fee_pence'])}: {pounds(says['amount_pence'])}"
+    _entered(f"Attachment fees of {year} are entered, {amount}", entry)
+
+
+def _entered(what: str, entry: Entry) -> None:
+    say(f"{what} (ledger entry {entry.seq}).")
+
+
+def _corrected(entry: Entry) -> None:
+    (one,) = entry.says["corrections"]
+    done = {"withdraw": "is withdrawn", "repay": "is repaid", "supersede": "is superseded"}[one["act"]]
+    _entered(f"Line {one['line_id']} of batch {entry.batch_id} {done}: {pounds(one['amount_pence'])}", entry)
 
 
 def _readable(prepared: Preparation) -> pl.DataFrame:

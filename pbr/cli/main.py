@@ -12,8 +12,10 @@ from pbr.cli.demo import demo
 from pbr.cli.doctor import doctor
 from pbr.cli.eligible import eligible
 from pbr.cli.explain import explain
+from pbr.cli.keys import keys
 from pbr.cli.ledger import ledger
 from pbr.cli.match import match
+from pbr.cli.override import override
 from pbr.cli.replay import replay
 from pbr.cli.review import review
 from pbr.cli.rules import rules
@@ -30,7 +32,10 @@ def main() -> None:
     """
 
 
-for command in (check, decide, eligible, claim, verify, replay, explain, match, review, ledger, rules, doctor, demo):
+for command in (
+    *(check, decide, eligible, claim, override, verify, replay, explain, match, review, ledger, keys, rules),
+    *(doctor, demo),
+):
     main.add_command(command)
 
 if __name__ == "__main__":

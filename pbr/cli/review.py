@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import click
 import polars as pl
 
-from pbr.cli.claim import by_option
 from pbr.cli.console import (
     HABITS,
     date_option,
@@ -24,7 +23,9 @@ from pbr.cli.console import (
     show_json,
     workspace_argument,
 )
+from pbr.cli.signing import by_option
 from pbr.jobs import review as jobs
+from pbr.ledger import Signer
 from pbr.values import pounds
 from pbr.workspace import TABLES
 
@@ -116,7 +117,7 @@ def show_(workspace: Path, record: str, source: str | None, as_json: bool) -> No
 
 @review.command()
 @answer_options
-def accept(workspace: Path, record: str, person: str, why: str, source: str | None, by: str) -> None:
+def accept(workspace: Path, record: str, person: str, why: str, source: str | None, by: str | Signer) -> None:
     """Decide that RECORD is about PERSON, and so about nobody else.
 
     The decision holds for every record that gives the same details of somebody, until the supplier changes them.
@@ -129,7 +130,7 @@ def accept(workspace: Path, record: str, person: str, why: str, source: str | No
 
 @review.command()
 @answer_options
-def reject(workspace: Path, record: str, person: str, why: str, source: str | None, by: str) -> None:
+def reject(workspace: Path, record: str, person: str, why: str, source: str | None, by: str | Signer) -> None:
     """Decide that RECORD is not about PERSON; a link that the passes confirmed can be rejected too.
 
     \b
@@ -140,7 +141,7 @@ def reject(workspace: Path, record: str, person: str, why: str, source: str | No
 
 @review.command()
 @answer_options
-def reopen(workspace: Path, record: str, person: str, why: str, source: str | None, by: str) -> None:
+def reopen(workspace: Path, record: str, person: str, why: str, source: str | None, by: str | Signer) -> None:
     """Take back what was decided of RECORD and PERSON: the passes have the word again.
 
     \b
@@ -197,7 +198,7 @@ def export(workspace: Path, as_of: date, out: Path) -> None:
 @workspace_argument
 @click.argument("answers", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @by_option
-def import_(workspace: Path, answers: Path, by: str) -> None:
+def import_(workspace: Path, answers: Path, by: str | Signer) -> None:
     """Enter the decisions of ANSWERS, an exported queue that was filled in (CSV or XLSX), as one ledger entry.
 
     All rows are looked at first. If one of them does not fit, every fault is told with its row and nothing is entered.
@@ -217,7 +218,9 @@ def _printable(frame: pl.DataFrame) -> pl.DataFrame:
     return clean.rename({name: UNPRINTABLE.sub(lambda at: f"<{ord(at[0]):04X}>", name) for name in clean.columns})
 
 
-def _decide(answer: str, workspace: Path, record: str, person: str, why: str, source: str | None, by: str) -> None:
+def _decide(
+    answer: str, workspace: Path, record: str, person: str, why: str, source: str | None, by: str | Signer
+) -> None:
     said = jobs.Answer("", source, record, person, answer, why)
     with progress("Reviewing") as step:
         _tell(jobs.review(workspace, [said], at=datetime.now(UTC), by=by, say=step))

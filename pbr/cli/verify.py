@@ -9,6 +9,7 @@ import click
 
 from pbr.cli.console import progress, say, show_json
 from pbr.errors import Faults
+from pbr.jobs.steps import Steps
 from pbr.jobs.verify import verify as verify_bundle
 from pbr.values import pounds
 
@@ -54,6 +55,7 @@ def verify(ctx: click.Context, bundle: Path, workspace: Path | None, as_json: bo
                 "amount_pence": run.amount_pence,
                 "manifest_digest": verified.manifest_digest,
                 "state": verified.state,
+                "steps": None if verified.steps is None else asdict(verified.steps),
             }
         )
         return
@@ -61,3 +63,14 @@ def verify(ctx: click.Context, bundle: Path, workspace: Path | None, as_json: bo
     lines = "1 line" if run.lines == 1 else f"{run.lines} lines"
     say(f"Every byte is as it was written: batch {run.batch_id}, {lines}, {pounds(run.amount_pence)}.{known}")
     say(f"Manifest digest: {verified.manifest_digest}")
+    _tell_steps(verified.steps)
+
+
+def _tell_steps(steps: Steps | None) -> None:
+    if steps is None:
+        say("Nobody signed it: it can be looked at, and neither be checked nor submitted.")
+        return
+    for step in steps.signed:
+        say(f"{step.kind.capitalize()} by {step.by} on {step.at[:10]}, signed with key {step.fingerprint}.")
+    for registrar in steps.registrars:
+        say(f"{registrar.by} vouches for the keys, with key {registrar.fingerprint}: compare it with the one you know.")

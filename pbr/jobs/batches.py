@@ -7,6 +7,7 @@ before it is submitted, replay to the same findings and lines.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -16,14 +17,18 @@ import polars as pl
 
 from pbr.claims.bundle import RUN, manifest_digest
 from pbr.claims.contract import BatchRun
+from pbr.claims.tariff import fee, funded_families
 from pbr.claims.verify import verify
 from pbr.errors import Fault, Faults
 from pbr.jobs.decide import Say
+from pbr.jobs.frameworks import named_pack
 from pbr.jobs.remittance import read_remittance
 from pbr.jobs.replay import replay
 from pbr.jobs.steps import carry
 from pbr.jobs.verify import unknown_to
 from pbr.ledger import NO_BATCH, Entry, Ledger, Signer
+from pbr.rulebook.load import LoadedPack
+from pbr.values import financial_year as financial_year_of
 from pbr.workspace import ClaimWindow, Workspace
 
 By = str | Signer
@@ -93,18 +98,28 @@ def pay(workspace: Place, remittance: Path, reference: str, paid_on: date, *, at
 
 
 def correct(
-    workspace: Place, line_id: str, act: str, cause: str, amount_pence: int | None = None, *, at: datetime, by: By
+    workspace: Place,
+    line_id: str,
+    act: str,
+    cause: str,
+    amount_pence: int | None = None,
+    batch_id: str | None = None,
+    *,
+    at: datetime,
+    by: By,
 ) -> Entry:
     """Reverse a claim line: `withdraw`, `repay` or `supersede` it (`ledger.bodies.Correction`).
 
-    The amount is the whole line's unless given. Raises Faults: E650 no such line, E657, E659 what cannot be reversed
-    so, E605–E647.
+    The amount is the whole line's unless given; the batch is the last that has the line. Raises Faults: E650 no such
+    line, E657, E659 what cannot be reversed so, E605–E647.
     """
     workspace = Workspace.of(workspace)
     with Ledger.open(workspace.ledger_path) as ledger:
-        found = ledger.lines().filter(pl.col("line_id") == line_id).tail(1)
+        is_it = pl.col("line_id") == line_id
+        found = ledger.lines().filter(is_it if batch_id is None else is_it & (pl.col("batch_id") == batch_id)).tail(1)
         if found.is_empty():
-            raise Faults(Fault("E650", f"line {line_id}", "is not in the ledger", "See `pbr ledger lines`."))
+            place = f"line {line_id}" if batch_id is None else f"batch {batch_id}"
+            raise Faults(Fault("E650", place, f"has no line {line_id} in the ledger", "See `pbr ledger lines`."))
         line = found.row(0, named=True)
         kept = line["paid_pence"] - line["repaid_pence"]
         whole = kept or (0 if act == "repay" else line["amount_pence"])
@@ -124,18 +139,31 @@ def attach(
     workspace: Place,
     financial_year: str,
     families: int,
-    fee_pence: int,
     reference: str,
     paid_on: date,
     *,
-    pack_id: str,
+    pack: LoadedPack | None = None,
     at: datetime,
     by: By,
 ) -> Entry:
-    """Enter attachment fees received for a number of families. Raises Faults: E653, E669, E640–E645."""
+    """Enter attachment fees received for a number of families, at the pack's fee of the financial year.
+
+    Raises Faults: E518 no such year, no fee, or more families than are funded, E653, E640–E645.
+    """
+    workspace = Workspace.of(workspace)
+    pack = pack or named_pack(workspace)
+    fee_pence = _attachment_fee(pack, financial_year)
+    with Ledger.open(workspace.ledger_path, create=True) as ledger:
+        before = int(ledger.attachments()["families"].sum())
+    agreed, share = workspace.claims.families_agreed, pack.pack.tariff.funded_share
+    first_day = date(int(financial_year[:4]), 4, 1)
+    most = funded_families(agreed, None if share is None else pack.rules(first_day).share(share))
+    if most is not None and before + families > most:
+        what = f"{families} families and the {before} before them are more than the {most} that are funded"
+        raise Faults(Fault("E518", f"attachment fees {financial_year}", what, "Ask what the payment was for."))
     body = {
         "financial_year": financial_year,
-        "pack_id": pack_id,
+        "pack_id": pack.pack.id,
         "families": families,
         "fee_pence": fee_pence,
         "amount_pence": families * fee_pence,
@@ -143,6 +171,24 @@ def attach(
         "paid_on": paid_on,
     }
     return _enter(workspace, "attachment_paid", NO_BATCH, body, at=at, by=by)
+
+
+def _attachment_fee(pack: LoadedPack, year: str) -> int:
+    """What a pack pays for a family that joins in a financial year, in pence. Raises Faults (E518)."""
+    place, name = f"attachment fees {year}", pack.pack.tariff.attachment_fee
+    written = re.fullmatch(r"(20[0-9]{2})/([0-9]{2})", year)
+    if written is None or financial_year_of(date(int(written[1]), 4, 1)) != year:
+        raise Faults(Fault("E518", place, "is no financial year", "Write it as 2012/13."))
+    first_day = date(int(written[1]), 4, 1)
+    pays = any(
+        one.engaged.start <= date(first_day.year + 1, 3, 31) and first_day <= one.engaged.until
+        for one in pack.pack.in_force
+    )
+    found = None if name is None else pl.DataFrame({"engaged_on": [first_day]}).select(fee(pack.pack, name)).item()
+    if found is None or not pays:
+        what = f"{pack.pack.id} pays no fee for families that join in that year"
+        raise Faults(Fault("E518", place, what, "Name another year, or the framework with --pack."))
+    return int(found)
 
 
 def _enter(workspace: Place, kind: str, batch_id: str, body: Mapping[str, Any], *, at: datetime, by: By) -> Entry:

@@ -20,8 +20,8 @@ import polars as pl
 
 from pbr.canonical import digest
 from pbr.claims.bundle import Bundle, BundleContents, write_bundle
-from pbr.claims.contract import HISTORY, IN_A_NAME, Input, Run
-from pbr.claims.select import Circumstances, Selection, claim_file, family_ref, select
+from pbr.claims.contract import HISTORY, IN_A_NAME, OVERRIDES, Input, Run
+from pbr.claims.select import Circumstances, Controls, Selection, claim_file, family_ref, select
 from pbr.engines.agree import require_agreement
 from pbr.errors import Fault, Faults
 from pbr.jobs.carried import carried
@@ -30,7 +30,8 @@ from pbr.jobs.frameworks import Framework, frameworks, the_one
 from pbr.jobs.inputs import input_files
 from pbr.jobs.key import workspace_key
 from pbr.jobs.linking import recorded
-from pbr.ledger import Entry, Ledger
+from pbr.jobs.steps import carry
+from pbr.ledger import Entry, Ledger, Signer
 from pbr.linkage import squeezed
 from pbr.measures.cohorts import Cohort, to_table
 from pbr.measures.subjects import is_member_on
@@ -55,31 +56,46 @@ class Preparation:
     new_key: bool
 
 
-def prepare(
+@dataclass(frozen=True)
+class Considered:
+    """A claim as far as it is chosen: every decision, what would be claimed of it, and all that the choice hung on.
+
+    `before`: the entry of the batch that the same run prepared; `withdrawn`: such batches that were taken back.
+    `reversed`: superseded lines that no other stands for yet (`family_id`, `route`, `line_id`).
+    """
+
+    measurement: Measurement
+    findings: pl.DataFrame
+    selection: Selection
+    pack: LoadedPack
+    circumstances: Circumstances
+    history: pl.DataFrame
+    controls: Controls
+    files: tuple[Input, ...]
+    run_key: str
+    before: Entry | None
+    withdrawn: tuple[str, ...]
+    reversed: pl.DataFrame
+
+
+def consider(
     workspace: Workspace | Path | str,
     as_of: date,
     window: str,
-    *,
-    at: datetime,
-    by: str,
     claim_date: date | None = None,
     pack: LoadedPack | None = None,
     say: Say = lambda step: None,
-) -> Preparation:
-    """Prepare the batch of a claim window.
+) -> Considered:
+    """Decide every family of a workspace and choose what would be claimed in a window. Nothing is written.
 
-    `at` is the moment for the ledger and `by` who prepares it; neither is in the bundle. `claim_date` is the as-of date
-    unless given. `pack` is the framework to claim under, the workspace's own unless given. Raises Faults: E261 where
-    that is several, E502 an unknown window, E503 a bad key, E508 a window that no bundle can be named
-    after, E509 a key out of reach, E511 a certificate that is no text, E512 a claim date before the as-of date, and
-    those of every stage before; and Disagreement where two engines differ.
+    `claim_date` is the as-of date unless given; `pack` the workspace's own. Raises Faults: E261 where that is several,
+    E502 an unknown window, E508 a window that no bundle can be named after, E512 a claim date before the as-of date,
+    and those of every stage before.
     """
     gathered = gather(workspace, say)
     workspace = gathered.workspace
-    given = pack is not None
     pack = pack or the_one(workspace, frameworks(workspace, gathered.families, as_of), as_of)
     measurement = measure_by([Framework(pack, gathered.families)], gathered, as_of, say)
-    rules = pack.rules(as_of)
     claim_date = claim_date or as_of
     if claim_date < as_of:
         step = "Claim on the as-of date or after it."
@@ -90,11 +106,14 @@ def prepare(
 
     say("select and price")
     files = tuple(input_files(workspace, measurement.extracts))
-    run_key = _run_key(measurement, pack, files, window, claim_date)
-    with Ledger.open(workspace.ledger_path, create=True) as ledger:
+    with Ledger.read_or_empty(workspace.ledger_path) as ledger:
+        said = _controls(ledger, findings)
+        run_key = _run_key(measurement, pack, files, window, claim_date, said)
         before = ledger.find_prepared(run_key)
+        controls = said if before is None else _controls(ledger, findings, before.seq)
         live = ledger.live_lines(before.seq if before else None)
         withdrawn = _withdrawn_before(ledger, run_key)
+        superseded = _not_replaced(ledger.lines(before.seq if before else None))
     circumstances = Circumstances(
         authority_code=workspace.authority.code,
         window=window,
@@ -106,10 +125,38 @@ def prepare(
         earned_autonomy=has_earned_autonomy(workspace, claim_date),
     )
     history = history_of(live, measurement)
-    selection = select(measurement.families, findings, history, rules, circumstances)
+    selection = select(measurement.families, findings, history, pack.rules(as_of), circumstances, controls)
+    return Considered(
+        *(measurement, findings, selection, pack, circumstances, history, controls),
+        *(files, run_key, before, withdrawn, superseded),
+    )
+
+
+def prepare(
+    workspace: Workspace | Path | str,
+    as_of: date,
+    window: str,
+    *,
+    at: datetime,
+    by: str | Signer,
+    claim_date: date | None = None,
+    pack: LoadedPack | None = None,
+    say: Say = lambda step: None,
+) -> Preparation:
+    """Prepare the batch of a claim window.
+
+    `at` is the moment for the ledger and `by` who prepares it (a signer, where the workspace has a register); neither
+    is in what the bundle's manifests cover. `claim_date` is the as-of date unless given. `pack` is the framework to
+    claim under, the workspace's own unless given. Raises Faults: those of `consider`, E503 a bad key, E509 a key out of
+    reach, E511 a certificate that is no text, E640–E645 whoever may not prepare; and Disagreement where two engines
+    differ.
+    """
+    chosen = consider(workspace, as_of, window, claim_date, pack, say)
+    measurement, findings, selection = chosen.measurement, chosen.findings, chosen.selection
+    workspace, of = measurement.workspace, chosen.circumstances
     second = check_by_second_engine(measurement, findings, selection, say)
     key, new_key = workspace_key(workspace, measurement.extracts["members"])
-    claim = claim_file(selection, as_of, circumstances, key)
+    claim = claim_file(selection, as_of, of, key)
     if claim.is_empty():
         return Preparation(measurement, findings, selection, claim, None, again=False, new_key=new_key)
 
@@ -119,31 +166,35 @@ def prepare(
         authority_name=workspace.authority.name,
         window=window,
         as_of=as_of,
-        claim_date=claim_date,
-        pack_id=pack.pack.id,
-        pack_title=pack.pack.title,
-        pack_digest=pack.digest,
-        window_open=is_open,
-        families_agreed=circumstances.families_agreed,
-        families_live=circumstances.families_live,
-        earned_autonomy=circumstances.earned_autonomy,
+        claim_date=of.claim_date,
+        pack_id=chosen.pack.pack.id,
+        pack_title=chosen.pack.pack.title,
+        pack_digest=chosen.pack.digest,
+        window_open=of.window_open,
+        families_agreed=of.families_agreed,
+        families_live=of.families_live,
+        discretion=workspace.claims.discretion,
+        earned_autonomy=of.earned_autonomy,
         families_not_decided=measurement.not_decided.height,
-        families_quarantined=circumstances.families_quarantined,
+        families_quarantined=of.families_quarantined,
         warnings=warnings(measurement),
-        after_withdrawal_of=withdrawn,
-        inputs=files,
-        linkage=recorded(gathered.method),
+        after_withdrawal_of=chosen.withdrawn,
+        inputs=chosen.files,
+        linkage=recorded(measurement.gathered.method),
         versions=versions(second),
-        command=f"pbr claim prepare . --as-of {as_of} --window {window} --claim-date {claim_date}"
-        + (f" --pack {pack.pack.id}" if given else ""),
+        command=f"pbr claim prepare . --as-of {as_of} --window {window} --claim-date {of.claim_date}"
+        + (f" --pack {chosen.pack.pack.id}" if pack is not None else ""),
     )
     evidence = carried(measurement, key)
+    model = measurement.gathered.method.model
     contents = BundleContents(
         run=run,
         lines=claim,
         findings=findings,
         facts=to_table(measurement.cohorts),
-        history=history,
+        history=chosen.history,
+        overrides=chosen.controls.overrides,
+        found_invalid=chosen.controls.found_invalid,
         links=evidence.links,
         families=evidence.families,
         members=evidence.members,
@@ -151,27 +202,43 @@ def prepare(
         attrition=selection.attrition,
         held=_with_refs(selection.held, key),
         quarantine=evidence.quarantine,
-        rules=pack.files,
-        book=rulebook_of(pack, as_of),
-        titles=titles(pack),
+        rules=chosen.pack.files,
+        book=rulebook_of(chosen.pack, as_of),
+        titles=titles(chosen.pack),
         certificate=own_certificate(workspace),
-        model=gathered.method.model.text if gathered.method.model else None,
+        model=model.text if model else None,
     )
     bundle = write_bundle(workspace.batches_path, contents)
-    if before is not None:
-        _require_the_same(bundle, before)
-    else:
-        say("write the ledger")
-        body = _entry(measurement, claim, bundle, run, run_key)
-        try:
-            with Ledger.open(workspace.ledger_path) as ledger:
-                ledger.append("prepared", bundle.batch.batch_id, body, at=at, by=by)
-        except Faults:
-            # Another run claimed first: what the ledger refuses leaves no bundle behind.
-            if not bundle.kept:
-                shutil.rmtree(bundle.path)
-            raise
-    return Preparation(measurement, findings, selection, claim, bundle, again=before is not None, new_key=new_key)
+    again = chosen.before is not None
+    with Ledger.open(workspace.ledger_path, create=True) as ledger:
+        if chosen.before is not None:
+            _require_the_same(bundle, chosen.before)
+        else:
+            say("write the ledger")
+            try:
+                ledger.append("prepared", bundle.batch.batch_id, _entry(chosen, claim, bundle), at=at, by=by)
+            except Faults:
+                # Another run claimed first: what the ledger refuses leaves no bundle behind.
+                if not bundle.kept:
+                    shutil.rmtree(bundle.path)
+                raise
+        carry(workspace, ledger, bundle.batch.batch_id)
+    return Preparation(measurement, findings, selection, claim, bundle, again=again, new_key=new_key)
+
+
+def _controls(ledger: Ledger, findings: pl.DataFrame, before_seq: int | None = None) -> Controls:
+    """What the ledger says of the decisions at hand, as it stood before an entry."""
+    decided = pl.col("decision_id").is_in(findings["decision_id"].unique().implode())
+    overrides = ledger.overrides(before_seq).filter(decided & (pl.col("state") != "withdrawn"))
+    invalid = ledger.found_invalid(before_seq).filter(decided)
+    return Controls(overrides.select(OVERRIDES.names()), invalid)
+
+
+def _not_replaced(lines: pl.DataFrame) -> pl.DataFrame:
+    """Superseded lines that no live line stands for: `family_id`, `route`, `line_id`."""
+    replaced = lines.filter("live")["supersedes"].drop_nulls()
+    waiting = (pl.col("reversed_by") == "supersede") & ~pl.col("line_id").is_in(replaced.implode())
+    return lines.filter(waiting).select("family_id", "route", "line_id")
 
 
 # --------------------------------------------------------------------------------------------------- circumstances
@@ -253,7 +320,12 @@ def derived_again(
 
 
 def _run_key(
-    measurement: Measurement, pack: LoadedPack, files: tuple[Input, ...], window: str, claim_date: date
+    measurement: Measurement,
+    pack: LoadedPack,
+    files: tuple[Input, ...],
+    window: str,
+    claim_date: date,
+    controls: Controls,
 ) -> str:
     """What the run was given, in one digest: the same key is the same run."""
     workspace = measurement.workspace
@@ -269,6 +341,8 @@ def _run_key(
             "terms": [term.model_dump(mode="json") for term in workspace.calendar_terms],
             "claims": workspace.claims.model_dump(mode="json"),
             "linkage": recorded(measurement.gathered.method).model_dump(mode="json"),
+            "overrides": [list(row) for row in controls.overrides.rows()],
+            "found_invalid": [list(row) for row in controls.found_invalid.rows()],
         }
     )
 
@@ -329,13 +403,22 @@ def rulebook_of(pack: LoadedPack, as_of: date) -> Rulebook:
     return rulebook(pack, as_of, with_cases=False)
 
 
-def _entry(measurement: Measurement, claim: pl.DataFrame, bundle: Bundle, run: Run, run_key: str) -> dict[str, Any]:
+def _entry(chosen: Considered, claim: pl.DataFrame, bundle: Bundle) -> dict[str, Any]:
     """The body of the ledger's entry."""
-    persons = dict(_persons_now(measurement).group_by("family_id").agg(pl.col("persons").sort()).iter_rows())
+    run, of = bundle.batch, chosen.circumstances
+    persons = dict(_persons_now(chosen.measurement).group_by("family_id").agg(pl.col("persons").sort()).iter_rows())
+    overrides = {
+        (family, route): entry
+        for family, route, entry in chosen.selection.lines.select("family_id", "route", "override").iter_rows()
+    }
     columns = ["family_id", "family_ref", "route", "amount_pence", "decision_id", "engaged_on"]
     lines = [
         {"line_id": row["claim_line_id"], **{name: row[name] for name in columns}}
-        | {"persons": persons.get(row["family_id"], [])}
+        | {
+            "persons": persons.get(row["family_id"], []),
+            "override": overrides[row["family_id"], row["route"]],
+            "supersedes": _superseded(chosen.reversed, row["family_id"], row["route"]),
+        }
         for row in claim.iter_rows(named=True)
     ]
     agreed = run.families_agreed
@@ -346,9 +429,18 @@ def _entry(measurement: Measurement, claim: pl.DataFrame, bundle: Bundle, run: R
         "pack_digest": run.pack_digest,
         "as_of": run.as_of,
         "claim_date": run.claim_date,
-        "run_key": run_key,
+        "run_key": chosen.run_key,
         "bundle": bundle.path.name,
         "manifest_digest": bundle.manifest_digest,
-        "allocation": None if agreed is None else {"families_agreed": agreed, "families_live": run.families_live},
+        "allocation": None if agreed is None else {"families_agreed": agreed, "families_live": of.families_live},
         "lines": lines,
+        "held": chosen.selection.held.select("family_id", "route", "amount_pence", "reason").to_dicts(),
     }
+
+
+def _superseded(waiting: pl.DataFrame, family_id: str, route: str) -> str | None:
+    """The superseded line that a new one stands for: its family's on the same route, else its family's only one."""
+    own = waiting.filter(pl.col("family_id") == family_id)
+    same = own.filter(pl.col("route") == route)
+    found = same if same.height else own
+    return found["line_id"].sort()[-1] if found.height else None

@@ -16,7 +16,7 @@ import polars as pl
 from pbr.claims.bundle import METADATA, RUN
 from pbr.claims.contract import TABLES, BatchRun, Linkage, claim_metadata, read, readable_json
 from pbr.claims.pages import rulebook, summary
-from pbr.claims.select import Circumstances, Selection, claim_line_id, select
+from pbr.claims.select import Circumstances, Controls, Selection, claim_line_id, select
 from pbr.claims.verify import verify
 from pbr.engines.agree import differences
 from pbr.engines.findings import FINDINGS
@@ -114,7 +114,8 @@ def replay(bundle: Path, from_sources: Workspace | Path | str | None = None, say
 
     say("select and price")
     history, considered = opened.tables["history.csv"], _considered(cohorts, opened.run)
-    selection = select(considered, findings, history, opened.rules, _of(opened.run))
+    controls = Controls(opened.tables["overrides.csv"], opened.tables["found_invalid.csv"])
+    selection = select(considered, findings, history, opened.rules, _of(opened.run), controls)
     found += _line_differences(opened.tables, selection)
     found += _page_differences(opened)
     second, first, again = derived_again(cohorts, findings, selection, say)

@@ -21,7 +21,7 @@ from pbr.errors import Fault, Faults
 from pbr.jobs.decide import Gathered, Measurement, Say, gather, measure_workspace, run_engines
 from pbr.jobs.key import key_check, workspace_key
 from pbr.jobs.stakes import stakes
-from pbr.ledger import NO_BATCH, Entry, Ledger
+from pbr.ledger import NO_BATCH, Entry, Ledger, Signer
 from pbr.ledger.reviews import Standing, review_faults
 from pbr.ledger.store import DECISIONS
 from pbr.linkage.details import DETAILS
@@ -216,7 +216,7 @@ def review(
     answers: Sequence[Answer],
     *,
     at: datetime,
-    by: str,
+    by: str | Signer,
     say: Say = lambda step: None,
 ) -> Reviewed:
     """Enter decisions in the ledger, all of them or none.

@@ -151,7 +151,7 @@ def test_an_entry_with_its_own_digest_made_again_breaks_the_chain_at_the_next(pa
         ("submitted", "b2", {}, "cannot be submitted"),
         ("submitted", "b9", {}, "not in the ledger"),
         ("prepared", "b9", prepared(line("F2")), "already has a live line"),
-        ("registered", "", {"person": "me", "roles": ["registrar"], "public_key": "0" * 64}, "is not signed"),
+        ("registered", "", {"person": "me", "roles": ["registrar"], "public_key": "0" * 64}, "without a signature"),
         ("withdrawn", "b2", {}, "reason"),
         ("shredded", "b2", {}, "not known"),
         ("submitted", "", {}, "names none"),
