@@ -56,7 +56,7 @@ def not_theirs(books: Books, step: Step, place: str) -> list[Fault]:
 def _key_faults(books: Books, step: Step, place: str) -> Iterator[Fault]:
     if not step.key:
         if books.keys or step.kind not in UNSIGNED:
-            what = f"an entry of the kind {step.kind} is not signed"
+            what = f"is to be {step.kind.replace('_', ' ')} without a signature"
             step_next = (
                 "Sign it with --key FILE." if books.keys else "Make keys with `pbr keys new`, and register them."
             )
