@@ -32,7 +32,7 @@ NO_WORKER = "no worker named"
 FEW = f"workers with fewer than {OWN_STRATUM_FROM} lines, or none named"
 
 SCALE = 10**12
-"""Places are compared as whole numbers of this fineness: exact while no stratum has more than a million lines."""
+"""Parts of strata are compared as whole numbers of this fineness: exact up to a million lines a stratum."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,11 @@ def draw(population: pl.DataFrame, seed: str, size: int | None = None) -> Sample
 
 
 def _ordered(population: pl.DataFrame, seed: str) -> pl.DataFrame:
-    """Lines that are always in first; then by their place in their stratum, each stratum's first before all others.
+    """Lines that are always in first; then each next line from the stratum of which the least part has been taken.
 
-    Within a stratum lines stand in the order of their lots, and the k-th of n has the place (k - 1/2) / n: so wherever
-    the list is cut, each stratum is in by its share, to the nearest line (the method of Sainte-Laguë).
+    Within a stratum lines stand in the order of their lots, and the k-th of n is taken when (k - 1) / n of its stratum
+    has been (the method of Adams). So wherever the list is cut no stratum has fallen behind another by a whole line,
+    and none is left out before all have one. Ties go to the larger stratum, and then to the lower lot.
     """
     whys = [pl.when(column).then(pl.lit(word)) for column, word in ALWAYS.items()]
     why = pl.concat_str(whys, separator=";", ignore_nulls=True)
@@ -116,13 +117,13 @@ def _ordered(population: pl.DataFrame, seed: str) -> pl.DataFrame:
         stratum=pl.when(pl.col("why") == "").then(_stratum())
     )
     chance = pl.col("stratum").is_not_null()
-    rank = pl.col("lot").rank("ordinal").over("stratum").cast(pl.Int64)
+    before = pl.col("lot").rank("ordinal").over("stratum").cast(pl.Int64) - 1
     size = pl.len().over("stratum").cast(pl.Int64)
     lines = lines.with_columns(
-        turn=pl.when(chance).then((rank > 1).cast(pl.Int64) + 1).otherwise(0),
-        place=pl.when(chance).then((2 * rank - 1) * SCALE // (2 * size)).otherwise(0),
+        part=pl.when(chance).then(before * SCALE // size).otherwise(-1),
+        smaller=pl.when(chance).then(-size).otherwise(0),
     )
-    return lines.sort("turn", "place", "lot").drop("turn", "place", "lot")
+    return lines.sort("part", "smaller", "lot").drop("part", "smaller", "lot")
 
 
 def _lots(line_ids: pl.Series, seed: str) -> pl.Series:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from pbr.cli.audit_record import record
 from pbr.cli.audit_sample import sample
 from pbr.cli.console import HABITS
 
@@ -17,4 +18,5 @@ def audit() -> None:
     """
 
 
-audit.add_command(sample)
+for command in (sample, record):
+    audit.add_command(command)
