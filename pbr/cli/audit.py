@@ -6,6 +6,7 @@ import click
 
 from pbr.cli.audit_record import record
 from pbr.cli.audit_sample import sample
+from pbr.cli.audit_triggers import triggers
 from pbr.cli.console import HABITS
 
 
@@ -18,5 +19,5 @@ def audit() -> None:
     """
 
 
-for command in (sample, record):
+for command in (sample, record, triggers):
     audit.add_command(command)
