@@ -156,7 +156,7 @@ def school_criteria(pack: Pack) -> frozenset[str]:
 
 
 def _unexpected_number(given: Evidence) -> Outcome:
-    limit = f"{UNEXPECTED.percent} of the mean of earlier windows, or it {UNEXPECTED.percent} of them; from {FEW_LINES} lines"
+    limit = f"{UNEXPECTED} of the mean of earlier windows, or its inverse; from {FEW_LINES} lines"
     windows = given.lines.group_by("window").agg(pl.len(), pl.col("seq").min()).sort("seq")
     now = given.batch["window"].first()
     earlier = [count for window, count, _ in windows.iter_rows() if window != now]
@@ -240,7 +240,15 @@ def _worker_outlier(given: Evidence) -> Outcome:
 
 def _is_improbable(families: int, drawn: int, own: int, theirs: int, workers: int) -> bool:
     """Whether so many of a worker's families among those claimed are rarer than the limit, for any of the workers."""
-    ways = sum(comb(own, k) * comb(families - own, drawn - k) for k in range(theirs, min(own, drawn) + 1))
+    others = families - own
+    count = max(theirs, drawn - others)
+    ways = 0
+    # One term from the one before it: of a county's families, each is a number of thousands of digits.
+    term = comb(own, count) * comb(others, drawn - count)
+    while term:
+        ways += term
+        term = term * (own - count) * (drawn - count) // ((count + 1) * (others - drawn + count + 1))
+        count += 1
     return ways * workers * CHANCE.denominator < comb(families, drawn) * CHANCE.numerator
 
 

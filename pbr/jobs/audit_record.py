@@ -73,7 +73,8 @@ def record(
 ) -> AuditRecord:
     """Project the results of a sample. `seed` and `size` are those with which it was drawn.
 
-    Raises Faults: E710, E711, E713–E719 of the file of results, and all that is wrong with the bundle.
+    Raises Faults: E710, E711, E713–E719 of the file of results, E721 one that is not there, and all that is wrong with
+    the bundle.
     """
     bundle, results = Path(bundle), Path(results)
     drawn = draw_sample(bundle, seed, size)
@@ -82,7 +83,7 @@ def record(
         content = results.read_bytes()
     except OSError as error:
         what = f"cannot be read ({error.strerror or type(error).__name__})"
-        raise Faults(Fault("E713", results.name, what, "Name the file of results.")) from error
+        raise Faults(Fault("E721", str(results), what, "Name the file of results.")) from error
     found = project(sample, read_results(content, results.name, sample, run.batch_id), tolerable)
     rate = found.error_rate
     outcome = AuditOutcome(

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from pbr.canonical import canonical
 from pbr.cli.main import main
+from pbr.errors import Faults
 from pbr.jobs.audit_record import record
 from pbr.jobs.audit_triggers import try_triggers
 from tests.jobs.authorities import bundle_of
@@ -174,3 +175,9 @@ def test_a_batch_that_is_not_there_and_a_place_that_is_nothing_are_told(
 def test_a_workspace_without_a_batch_is_told(claimed: Path, tmp_path: Path) -> None:
     shutil.copy(claimed / "pbr.toml", tmp_path)
     assert "E720 ledger.sqlite has no live batch" in pbr("audit", "triggers", tmp_path).stderr
+
+
+def test_a_file_of_results_that_is_not_there_is_told_to_a_program(bundle: Path, tmp_path: Path) -> None:
+    with pytest.raises(Faults) as raised:
+        record(bundle, tmp_path / "none.csv", SEED)
+    assert [fault.code for fault in raised.value.faults] == ["E721"]

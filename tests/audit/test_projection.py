@@ -87,6 +87,20 @@ def test_lines_that_pay_nothing_are_projected_as_nothing() -> None:
     assert (projected(sample, wrong=1).point_pence, projected(sample, wrong=1).high_pence) == (0, 0)
 
 
+def test_the_example_that_the_page_reckons_by_hand() -> None:
+    rows = [line(number, is_override=True) for number in range(10)]
+    rows += [line(100 + number, amount_pence=150000) for number in range(80)]
+    rows += [line(300 + number, amount_pence=80000, route="continuous_employment") for number in range(30)]
+    sample = draw(made(rows), "4 2 6 1")
+    of_the_80 = sample.lines.filter(pl.col("amount_pence") == 150000)["claim_line_id"]
+    wrong = [sample.lines.filter(pl.col("why") == "override")["claim_line_id"][0], of_the_80[0]]
+    found = project(sample, results(sample, **dict.fromkeys(wrong, "invalid")), TOLERABLE)
+    assert (sample.size, sample.strata["sampled"].to_list()) == (22, [3, 9])
+    assert found.error_rate == Share(89, 1080)
+    assert (found.found_pence, found.point_pence, found.high_pence) == (220000, 1403333, 6670000)
+    assert (found.high, found.decision) == (45, "check_all")
+
+
 # --------------------------------------------------------------------------------------------------------- decisions
 
 
