@@ -156,7 +156,8 @@ def school_criteria(pack: Pack) -> frozenset[str]:
 
 
 def _unexpected_number(given: Evidence) -> Outcome:
-    limit = f"{UNEXPECTED} of the mean of earlier windows, or its inverse; from {FEW_LINES} lines"
+    up, down = UNEXPECTED.numerator, UNEXPECTED.denominator
+    limit = f"{down}/{up} to {up}/{down} of the mean of earlier windows; from {FEW_LINES} lines"
     windows = given.lines.group_by("window").agg(pl.len(), pl.col("seq").min()).sort("seq")
     now = given.batch["window"].first()
     earlier = [count for window, count, _ in windows.iter_rows() if window != now]
@@ -164,9 +165,8 @@ def _unexpected_number(given: Evidence) -> Outcome:
         return Outcome(None, "no earlier window is known", limit)
     lines = given.lines.filter(pl.col("window") == now)
     ours, theirs = lines.height * len(earlier), sum(earlier)
-    up, down = UNEXPECTED.numerator, UNEXPECTED.denominator
     far = ours * down > theirs * up or ours * up < theirs * down
-    figure = f"{lines.height} lines; {sum(earlier)} in {len(earlier)} earlier windows"
+    figure = f"{lines.height} lines; earlier windows: {sum(earlier)} in {len(earlier)}"
     raised = far and max(ours, theirs) >= FEW_LINES * len(earlier)
     return Outcome(raised, figure, limit, lines["line_id"])
 

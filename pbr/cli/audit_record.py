@@ -13,8 +13,7 @@ from pbr.audit.interval import CONFIDENCE
 from pbr.audit.projection import TOLERABLE
 from pbr.cli.audit_sample import bundle_argument, seed_options
 from pbr.cli.console import progress, say, show, show_json
-from pbr.jobs.audit_record import AuditOutcome
-from pbr.jobs.audit_record import record as record_results
+from pbr.jobs.audit_record import AuditOutcome, record_results
 from pbr.values import Share, pounds
 
 

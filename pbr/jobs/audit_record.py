@@ -68,7 +68,7 @@ class AuditRecord:
     strata: pl.DataFrame
 
 
-def record(
+def record_results(
     bundle: Path | str, results: Path | str, seed: str, size: int | None = None, tolerable: Share = TOLERABLE
 ) -> AuditRecord:
     """Project the results of a sample. `seed` and `size` are those with which it was drawn.

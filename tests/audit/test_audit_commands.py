@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from pbr.canonical import canonical
 from pbr.cli.main import main
 from pbr.errors import Faults
-from pbr.jobs.audit_record import record
+from pbr.jobs.audit_record import record_results
 from pbr.jobs.audit_triggers import try_triggers
 from tests.jobs.authorities import bundle_of
 
@@ -115,7 +115,7 @@ def test_the_json_is_a_body_that_a_ledger_can_hold_and_names_seed_digests_and_in
 ) -> None:
     ran = pbr("audit", "record", bundle, answered(sheet, "invalid"), "--seed", SEED, "--json")
     told = json.loads(ran.stdout)
-    outcome = record(bundle, sheet, SEED).outcome
+    outcome = record_results(bundle, sheet, SEED).outcome
     assert json.loads(canonical(outcome.body())) == told
     assert told["seed"] == SEED
     assert told["invalid"] == [pl.read_csv(sheet)["claim_line_id"][0]]
@@ -179,5 +179,5 @@ def test_a_workspace_without_a_batch_is_told(claimed: Path, tmp_path: Path) -> N
 
 def test_a_file_of_results_that_is_not_there_is_told_to_a_program(bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(Faults) as raised:
-        record(bundle, tmp_path / "none.csv", SEED)
+        record_results(bundle, tmp_path / "none.csv", SEED)
     assert [fault.code for fault in raised.value.faults] == ["E721"]
