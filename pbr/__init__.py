@@ -22,6 +22,9 @@ True
 
 from pbr.engines.trace import Trace
 from pbr.errors import Disagreement, Fault, Faults, PbrError
+from pbr.jobs.audit_record import AuditOutcome, record_results
+from pbr.jobs.audit_sample import draw_sample
+from pbr.jobs.audit_triggers import try_triggers
 from pbr.jobs.batches import submit, withdraw
 from pbr.jobs.check import CheckReport, check
 from pbr.jobs.decide import Decision, decide
@@ -35,6 +38,7 @@ from pbr.rulebook.load import load_pack
 from pbr.workspace import Workspace
 
 __all__ = [
+    "AuditOutcome",
     "CheckReport",
     "Decision",
     "Disagreement",
@@ -50,13 +54,16 @@ __all__ = [
     "Workspace",
     "check",
     "decide",
+    "draw_sample",
     "eligible",
     "explain",
     "impact",
     "load_pack",
     "make_authority",
     "prepare",
+    "record_results",
     "replay",
     "submit",
+    "try_triggers",
     "withdraw",
 ]

@@ -133,6 +133,7 @@ ROOMS = {
     "4": {"measures", "engines"},
     "5": {"claims"},
     "6": {"ledger"},
+    "7": {"audit", "reports"},
 }
 
 

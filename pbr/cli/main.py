@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from pbr.cli.audit import audit
 from pbr.cli.check import check
 from pbr.cli.claim import claim
 from pbr.cli.console import HABITS, Commands
@@ -33,7 +34,7 @@ def main() -> None:
 
 
 for command in (
-    *(check, decide, eligible, claim, override, verify, replay, explain, match, review, ledger, keys, rules),
+    *(check, decide, eligible, claim, override, verify, replay, explain, audit, match, review, ledger, keys, rules),
     *(doctor, demo),
 ):
     main.add_command(command)
