@@ -16,6 +16,7 @@ from pbr.engines.findings import decision_ids
 from pbr.engines.reference import Fact, Judgement, judge, read_families
 from pbr.errors import Fault, Faults
 from pbr.measures.facts import Facts
+from pbr.measures.reading import cites
 from pbr.rulebook import words
 from pbr.rulebook.measures import Measure
 from pbr.rulebook.model import Criterion, CriterionRef, ReducedBy, Test
@@ -27,6 +28,9 @@ from pbr.values import Verdict
 class Step:
     """One node of the tree. `subject_id` is empty for the family; `value` and `baseline` are exact, and `found` says
     them in words.
+
+    A test has its `limit` in words, with the source of the figure, and the `tables` that were read; a reference has the
+    `criterion` that it refers to. They are empty elsewhere.
     """
 
     says: str
@@ -38,6 +42,10 @@ class Step:
     reason: str = ""
     records: tuple[str, ...] = ()
     would_change: str = ""
+    limit: str = ""
+    limit_source: str = ""
+    tables: tuple[str, ...] = ()
+    criterion: str = ""
     parts: tuple[Step, ...] = ()
 
 
@@ -106,9 +114,15 @@ def _step(judged: Judgement, rules: Rules) -> Step:
     facts = [fact for fact in (judged.fact, judged.baseline) if fact is not None]
     records = sorted({record for fact in facts for record in fact.records})
     says, parts = words.heading(judged.node, rules), tuple(_step(part, rules) for part in judged.parts)
-    if isinstance(judged.node, CriterionRef):
-        # A criterion that another refers to is explained in its own place.
-        says, parts = f"“{criterion_of(judged.node, rules).title}”", ()
+    limit, limit_source, criterion = "", "", ""
+    tables: tuple[str, ...] = ()
+    match judged.node:
+        case CriterionRef() as node:
+            # A criterion that another refers to is explained in its own place.
+            says, parts, criterion = f"“{criterion_of(node, rules).title}”", (), node.criterion
+        case Test() | ReducedBy() as node:
+            limit, limit_source = _limit(node, rules)
+            tables = cites(node.measure)
     return Step(
         says=says,
         verdict=str(judged.verdict),
@@ -119,8 +133,33 @@ def _step(judged: Judgement, rules: Rules) -> Step:
         reason=judged.reason,
         records=tuple(records),
         would_change=_would_change(judged, rules),
+        limit=limit,
+        limit_source=limit_source,
+        tables=tables,
+        criterion=criterion,
         parts=parts,
     )
+
+
+_COMPARED = {
+    "at_least": "at least",
+    "more_than": "more than",
+    "at_most": "at most",
+    "less_than": "less than",
+    "is_one_of": "one of",
+}
+
+
+def _limit(node: Test | ReducedBy, rules: Rules) -> tuple[str, str]:
+    """What a test asks for, in words, and the source of the figure."""
+    if isinstance(node, ReducedBy):
+        name, said = node.reduced_by, "less than before by at least"
+    else:
+        comparator, limit = node.comparison
+        if comparator == "is":
+            return ("yes" if limit else "no"), ""
+        name, said = str(limit), _COMPARED[comparator]
+    return f"{said} {words.limit(name, rules)}", " ".join(rules.values[name].citation.split())
 
 
 def _found(judged: Judgement) -> str:
@@ -172,8 +211,7 @@ def _enough(node: Test, fact: Fact, rules: Rules) -> str:
         bound, unit = rules.number(str(limit)), "" if node.measure.unit == "count" else f" {node.measure.unit}"
     elif fact.of is None:
         # Links leave open how many sessions there are.
-        said = {"at_least": "at least", "more_than": "more than", "at_most": "at most", "less_than": "less than"}
-        return f"{said[comparator]} {words.limit(str(limit), rules)}"
+        return f"{_COMPARED[comparator]} {words.limit(str(limit), rules)}"
     else:
         share, unit = rules.share(str(limit)), f" of {fact.of} sessions"
         # The least whole number of sessions that reaches the share, and whether it is the share exactly.

@@ -15,9 +15,9 @@ from pbr.claims.select import family_ref, worker_ref
 from pbr.jobs.decide import Measurement, calendar_of
 from pbr.linkage.passes import LINKS
 from pbr.measures.calendar import birthday
+from pbr.measures.reading import cites
 from pbr.measures.record_words import in_words
 from pbr.measures.subjects import is_member_on
-from pbr.rulebook.measures import DaysSince, MeasureNode
 from pbr.sources import CONTRACTS, IDENTITY
 from pbr.sources.record_ids import PREFIX, content_ids
 
@@ -89,14 +89,8 @@ def _behind(measurement: Measurement) -> pl.DataFrame:
             for name, kind in frame.schema.items():
                 if isinstance(kind, pl.Struct):
                     records = frame.select(pl.col(name).struct.field("records").explode().alias("record_id"))
-                    cited += [records.with_columns(table=pl.lit(table)) for table in _cites(measures[name])]
+                    cited += [records.with_columns(table=pl.lit(table)) for table in cites(measures[name])]
     return pl.concat(cited).drop_nulls().unique()
-
-
-def _cites(measure: MeasureNode) -> tuple[str, ...]:
-    """The tables whose records a measure's facts cite; one without sources reads what practitioners record."""
-    own = "outcomes" if isinstance(measure, DaysSince) and measure.need is not None else "families"
-    return measure.sources or (own,)
 
 
 def _decided(measurement: Measurement) -> pl.DataFrame:

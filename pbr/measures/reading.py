@@ -67,6 +67,12 @@ def doubted(measure: MeasureNode) -> pl.Expr:
     return pl.any_horizontal([pl.col(f"doubt {table}") for table in sorted(tables)] or [pl.lit(False)])
 
 
+def cites(measure: MeasureNode) -> tuple[str, ...]:
+    """The tables whose records a measure's facts cite: its sources, or else the family's own record or outcomes."""
+    own = "outcomes" if isinstance(measure, DaysSince) and measure.need is not None else "families"
+    return measure.sources or (own,)
+
+
 def with_doubts(subjects: pl.DataFrame, doubts: pl.DataFrame, on: str) -> pl.DataFrame:
     """The subjects with a boolean column `doubt <table>` for every table; `doubts` has `table` and the key `on`."""
     for table in DOUBTABLE:

@@ -199,7 +199,7 @@ def filled(rows: int) -> BundleContents:
         reason=pl.lit(None, pl.String),
         least=pl.lit(None, pl.String),
         most=pl.lit(None, pl.String),
-        records=pl.concat_list(pl.format("r{}", number), pl.format("s{}", number)),
+        records=pl.concat_list(pl.format("n{}", number), pl.format("s{}", number)),
     )
     findings = pl.DataFrame(dict.fromkeys(FINDINGS, facts["family_id"]))
     half = rows // 2

