@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from pbr.cli.audit import audit
 from pbr.cli.check import check
 from pbr.cli.claim import claim
 from pbr.cli.console import HABITS, Commands
@@ -30,7 +31,9 @@ def main() -> None:
     """
 
 
-for command in (check, decide, eligible, claim, verify, replay, explain, match, review, ledger, rules, doctor, demo):
+for command in (
+    check, decide, eligible, claim, verify, replay, explain, audit, match, review, ledger, rules, doctor, demo
+):  # fmt: skip
     main.add_command(command)
 
 if __name__ == "__main__":
