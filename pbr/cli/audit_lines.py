@@ -75,6 +75,12 @@ def lines(place: Path, held: bool, form: str, **asked: Any) -> None:
     _tell(found)
 
 
+def without_formulas(frame: pl.DataFrame) -> pl.DataFrame:
+    """A frame whose text no spreadsheet runs: for CSV."""
+    text = [name for name, kind in frame.schema.items() if kind == pl.String]
+    return frame.with_columns([not_a_formula(pl.col(name)).alias(name) for name in text])
+
+
 def _for_people(found: pl.DataFrame) -> pl.DataFrame:
     amounts = pl.Series("amount", [pounds(pence) for pence in found["amount_pence"]], dtype=pl.String)
     return found.with_columns(amounts, pl.Series("why", [_shortened(why) for why in found["why"]])).select(

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import polars as pl
 
-from pbr.claims.contract import not_a_formula
+from pbr.cli.audit_lines import without_formulas
 from pbr.cli.console import date_option, format_options, progress, say, show, workspace_argument
 from pbr.jobs.recheck import CHANGED, Recheck
 from pbr.jobs.recheck import recheck as recheck_lines
@@ -40,7 +40,7 @@ def recheck(ctx: click.Context, workspace: Path, as_of: date | None, with_change
         if not lines.is_empty():
             show(_for_people(lines))
     else:
-        show(lines.with_columns(not_a_formula(pl.col(pl.String))) if form == "csv" else lines, form)
+        show(without_formulas(lines) if form == "csv" else lines, form)
     _tell(found)
     if found.differs:
         ctx.exit(3)

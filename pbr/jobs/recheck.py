@@ -169,10 +169,12 @@ def _contents(table: str, extract: Extract) -> pl.DataFrame:
 
 def _pack_today(workspace: Workspace, run: BatchRun) -> LoadedPack | None:
     """The workspace's rules of today for a batch; None where it claims under another framework now."""
+    # With an overlay, a pack is still that framework: `phase-1+devon`.
+    framework = run.pack_id.partition("+")[0]
     if workspace.rules.pack == IN_FORCE:
-        return load_pack(run.pack_id) if run.pack_id in pack_ids() else None
+        return load_pack(framework) if framework in pack_ids() else None
     pack = named_pack(workspace)
-    return pack if pack.pack.id == run.pack_id else None
+    return pack if pack.pack.id.partition("+")[0] == framework else None
 
 
 # ------------------------------------------------------------------------------------------------ what would differ
