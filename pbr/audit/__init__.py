@@ -1,1 +1,1 @@
-"""What an auditor does with a bundle: draw a sample, project its results, and look for what should raise a question."""
+"""What an auditor does with a bundle: ask what lines rest on, draw a sample, project its results, look for triggers."""

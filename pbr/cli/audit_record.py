@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from pbr.audit.interval import CONFIDENCE
 from pbr.audit.projection import TOLERABLE
 from pbr.cli.audit_sample import bundle_argument, seed_options
 from pbr.cli.console import progress, say, show, show_json
+from pbr.cli.signing import by_option
 from pbr.jobs.audit_record import AuditOutcome, record_results
+from pbr.jobs.batches import enter_audit
+from pbr.ledger import Signer
 from pbr.values import Share, pounds
 
 
@@ -39,25 +43,49 @@ def _share(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     metavar="SHARE",
     help="The share of invalid lines above which every line is to be checked, such as 5% or 1/30.",
 )
+@click.option(
+    "--workspace",
+    metavar="WORKSPACE",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Enter the results in this workspace's ledger as well: the batch is checked where they pass.",
+)
+@by_option
 @click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output.")
-def record(bundle: Path, results: Path, seed: str, size: int | None, tolerable: Share, as_json: bool) -> None:
+def record(
+    bundle: Path,
+    results: Path,
+    seed: str,
+    size: int | None,
+    tolerable: Share,
+    workspace: Path | None,
+    by: str | Signer,
+    as_json: bool,
+) -> None:
     """Project the RESULTS of a sample of BUNDLE onto the whole batch, and say what follows.
 
     RESULTS is the sheet that `pbr audit sample --sheet` wrote, filled in: valid, invalid or not_tested for each line.
-    Nothing is written.
+    Nothing is written, but in the ledger of --workspace: there whoever audits signs, who is not whoever prepared it.
 
     \b
-    Example:  pbr audit record demo/batches/E09999999-2014-10-0c6f9a1d2b3e results.csv --seed "our own words"
+    Examples:
+      pbr audit record demo/batches/E09999999-2014-10-0c6f9a1d2b3e results.csv --seed "our own words"
+      pbr audit record demo/batches/E09999999-2014-10-0c6f9a1d2b3e results.csv --seed "our own words" \\
+        --workspace demo --key a.audit.key
     """
+    now = datetime.now(UTC)
     with progress("Projecting") as step:
         step("draw the sample again")
         made = record_results(bundle, results, seed, size, tolerable)
+    entry = None if workspace is None else enter_audit(workspace, made.outcome, at=now, by=by)
     if as_json:
-        show_json(made.outcome.body())
+        show_json(made.outcome.body() | {"ledger_entry": entry.seq if entry else None})
         return
     show(_readable(made.strata), title="What was tested")
     _tell(made.outcome)
     say(_what_follows(made.outcome, bundle))
+    if entry is not None:
+        said = "The batch is checked" if entry.kind == "checked" else "The results are noted; the batch is not checked"
+        say(f"{said} (ledger entry {entry.seq}).")
 
 
 def _readable(strata: pl.DataFrame) -> pl.DataFrame:

@@ -8,6 +8,7 @@ import click
 import polars as pl
 
 from pbr.cli.console import HABITS, format_options, progress, say, show, show_json, workspace_argument
+from pbr.cli.recheck import recheck
 from pbr.jobs import ledger as jobs
 from pbr.ledger.store import BALANCE_BY
 from pbr.values import pounds
@@ -89,3 +90,6 @@ def _in_pounds(frame: pl.DataFrame) -> pl.DataFrame:
     pence = [name for name in frame.columns if name.endswith("_pence")]
     spoken = [pl.Series(name, [pounds(amount) for amount in frame[name]], dtype=pl.String) for name in pence]
     return frame.with_columns(spoken).rename({name: name.removesuffix("_pence") for name in pence})
+
+
+ledger.add_command(recheck)

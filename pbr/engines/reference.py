@@ -306,7 +306,7 @@ def _flags(name: str, route: Judgement, family: Family, rules: Rules) -> tuple[s
             case NearThresholdFlag():
                 is_raised = any(
                     _judge(route.node, moved, rules).verdict is not route.verdict
-                    for moved in _moves(flag, route.node, family, rules)
+                    for moved in moves(flag, route.node, family, rules)
                 )
             case UnverifiedRuleFlag():
                 is_raised = route.unverified
@@ -315,7 +315,7 @@ def _flags(name: str, route: Judgement, family: Family, rules: Rules) -> tuple[s
     return tuple(raised)
 
 
-def _moves(flag: NearThresholdFlag, node: Expression, family: Family, rules: Rules) -> Iterator[Family]:
+def moves(flag: NearThresholdFlag, node: Expression, family: Family, rules: Rules) -> Iterator[Family]:
     """The family with one of the facts that the node reads moved one step, down and up."""
     for member, measure in _read_facts(node, family, rules, None):
         key = rules.fact_key(measure)

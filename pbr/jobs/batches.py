@@ -20,6 +20,7 @@ from pbr.claims.contract import BatchRun
 from pbr.claims.tariff import fee, funded_families
 from pbr.claims.verify import verify
 from pbr.errors import Fault, Faults
+from pbr.jobs.audit_record import AuditOutcome
 from pbr.jobs.decide import Say
 from pbr.jobs.frameworks import named_pack
 from pbr.jobs.remittance import read_remittance
@@ -35,14 +36,31 @@ By = str | Signer
 Place = Workspace | Path | str
 
 
-def enter_audit(
-    workspace: Place, batch_id: str, body: Mapping[str, Any], *, passed: bool, at: datetime, by: By
-) -> Entry:
-    """Enter the results of an audit (`ledger.bodies.Audited`): `checked` where they passed, else `audited`.
+def enter_audit(workspace: Place, outcome: AuditOutcome, *, at: datetime, by: By) -> Entry:
+    """Enter the results of an audit: the batch is `checked` where they passed; else they are noted, as `audited`.
 
-    Raises Faults: E507 another bundle, E650–E652 results that are not this batch's or do not add up, E605–E647.
+    Raises Faults: E507 another bundle, E646 whoever prepared the batch, E650–E652 results that are not this batch's,
+    E605–E647.
     """
-    return _enter(workspace, "checked" if passed else "audited", batch_id, body, at=at, by=by)
+    body = {
+        "manifest_digest": outcome.manifest_digest,
+        "population_digest": outcome.population_digest,
+        "sample_digest": outcome.sample_digest,
+        "results_digest": outcome.results_digest,
+        "seed": outcome.seed,
+        "sampled": outcome.size,
+        "tested": outcome.tested,
+        "invalid": outcome.invalid,
+        "decision": outcome.decision,
+        "tolerable": f"{outcome.tolerable[0]}/{outcome.tolerable[1]}",
+        "invalid_lines_low": outcome.low,
+        "invalid_lines_high": outcome.high,
+        "found_pence": outcome.found_pence,
+        "projected_pence": outcome.found_pence if outcome.point_pence is None else outcome.point_pence,
+        "most_pence": outcome.high_pence,
+    }
+    kind = "checked" if outcome.decision == "pass" else "audited"
+    return _enter(workspace, kind, outcome.batch_id, body, at=at, by=by)
 
 
 def approve(workspace: Place, batch_id: str, *, at: datetime, by: By) -> Entry:
