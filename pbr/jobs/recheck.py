@@ -200,7 +200,7 @@ def _rechecked(batch: LiveBatch, opened: OpenBundle, today: _Today, pack: Loaded
         .group_by("line_id", maintain_order=True)
         .agg(
             pl.col("outcome").first(),
-            *[_several(name, " and ") for name in ("now",)],
+            _several("now", " and "),
             pl.col("causes").str.split(";").explode().unique().sort().str.join(";"),
             _several("evidence", "; "),
         )
@@ -242,6 +242,9 @@ def _standing(lines: pl.DataFrame, cohorts: Sequence[Cohort], rules: Rules, open
     own = pl.col("subject_id") == ""
     verdict = pl.when(pl.col("reason") == "").then("verdict").otherwise(pl.format("{} ({})", "verdict", "reason"))
     said = findings.filter(own).select("family_id", "part", route="item", said=verdict, decided_now="decision_id")
+    decided = opened.tables["decisions.parquet"].filter(own).select("family_id", "part", route="item", then=verdict)
+    eligible_then = decided.filter((pl.col("part") == "eligibility") & (pl.col("route") == "eligible"))
+    route_then = decided.filter(pl.col("part") == "route")
     eligible = said.filter((pl.col("part") == "eligibility") & (pl.col("route") == "eligible"))
     priced = pl.concat([selection.lines, selection.held], how="diagonal").with_columns(
         reason=pl.col("reason").fill_null("")
@@ -252,12 +255,17 @@ def _standing(lines: pl.DataFrame, cohorts: Sequence[Cohort], rules: Rules, open
         .join(claimed, on="line_id")
         .join(eligible.select("family_id", "decided_now", eligible="said"), on="family_id", how="left")
         .join(said.filter(pl.col("part") == "route").select(*on, verdict="said"), on=on, how="left")
+        .join(eligible_then.select("family_id", eligible_then="then"), on="family_id", how="left")
+        .join(route_then.select(*on, verdict_then="then"), on=on, how="left")
         .join(priced.select(*on, "reason", now_pence="amount_pence"), on=on, how="left")
         .join(_released(opened), on=on, how="left")
     )
     holds = pl.col("reason").fill_null("").str.split(";").list.set_difference(pl.col("released").fill_null([]))
     holds = holds.list.set_difference(pl.lit([""])).list.sort()
-    is_met = (pl.col("eligible") == "met") & (pl.col("verdict") == "met")
+    # What was claimed by somebody's discretion was not met then either, and has no other price.
+    by_discretion = (pl.col("eligible_then") != "met") | (pl.col("verdict_then") != "met")
+    is_eligible = pl.col("eligible") == pl.col("eligible_then")
+    as_before = is_eligible & (pl.col("verdict") == pl.col("verdict_then"))
     now = pl.col("now_pence").fill_null(0)
     pence = pl.Series(sorted({*joined["now_pence"].drop_nulls(), 0}), dtype=pl.Int64)
     in_pounds = dict(zip(pence, map(pounds, pence), strict=True))
@@ -266,10 +274,10 @@ def _standing(lines: pl.DataFrame, cohorts: Sequence[Cohort], rules: Rules, open
     )  # fmt: skip
     cases = [
         (pl.col("eligible").is_null(), "family_gone", pl.lit("no decision")),
-        (~is_met, "verdict_differs", pl.when(pl.col("eligible") != "met").then(pl.format("eligible {}", "eligible"))
+        (~as_before, "verdict_differs", pl.when(~is_eligible).then(pl.format("eligible {}", "eligible"))
             .otherwise("verdict")),
-        (now != pl.col("amount_pence"), "amount_differs", paid),
-        (holds.list.len() > 0, "held_now", pl.format("held: {}", holds.list.join(", "))),
+        (~by_discretion & (now != pl.col("amount_pence")), "amount_differs", paid),
+        (~by_discretion & (holds.list.len() > 0), "held_now", pl.format("held: {}", holds.list.join(", "))),
     ]  # fmt: skip
     return joined.select(
         "line_id",
@@ -316,9 +324,8 @@ def _by_rules(
         for each in differences(opened.pack, pack)
         if each.what not in ("source", "name", "title")
     ]
-    says = f"rules {opened.pack.digest[:12]} then, {pack.digest[:12]} now, {told}: " + (
-        ", ".join(changed) or "by order"
-    )
+    digests = f"{opened.pack.digest[:12]} then, {pack.digest[:12]} now"
+    says = f"rules {digests}, {told}: {', '.join(changed)}"
     return standing.filter(pl.col("outcome").is_not_null() & (pl.col("now") != pl.col("was"))).select(
         "line_id", "family_id", "route", "outcome", "now", "is_other", causes=pl.lit(RULES), evidence=pl.lit(says)
     )
