@@ -61,7 +61,7 @@ class BundleContents:
     quarantine: pl.DataFrame
     history: pl.DataFrame
     overrides: pl.DataFrame
-    found_invalid: pl.DataFrame
+    found_wrong: pl.DataFrame
     rules: Mapping[str, bytes]
     book: Rulebook
     titles: Mapping[str, str]
@@ -84,7 +84,7 @@ class BundleContents:
             "quarantine.csv": self.quarantine,
             "history.csv": self.history,
             "overrides.csv": self.overrides,
-            "found_invalid.csv": self.found_invalid,
+            "found_wrong.csv": self.found_wrong,
         }
         return {file: written(file, frame) for file, frame in frames.items()}
 

@@ -156,8 +156,9 @@ OVERRIDES = pl.Schema(
 the controls in `holds` (joined with `;`), or `pass`, a discretionary pass of a route that is not met. `approved_by` is
 empty until a second person approves; `entry` is its number in the ledger."""
 
-FOUND_INVALID = pl.Schema({"decision_id": pl.String(), "route": pl.String(), "entry": pl.Int64()})
-"""`found_invalid.csv`: decisions of this batch that an audit found invalid on a route, and by which entry."""
+FOUND_WRONG = pl.Schema({"decision_id": pl.String(), "route": pl.String(), "act": pl.String(), "entry": pl.Int64()})
+"""`found_wrong.csv`: decisions of this batch found wrong on a route before, and by which entry: by an `audit`, or by the
+reversal of their line (`repay`, `withdraw`)."""
 
 TABLES: dict[str, pl.Schema] = {
     "claim.csv": CLAIM,
@@ -172,7 +173,7 @@ TABLES: dict[str, pl.Schema] = {
     "quarantine.csv": QUARANTINE,
     "history.csv": HISTORY,
     "overrides.csv": OVERRIDES,
-    "found_invalid.csv": FOUND_INVALID,
+    "found_wrong.csv": FOUND_WRONG,
 }
 """The tables of a bundle, by file."""
 

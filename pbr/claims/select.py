@@ -14,7 +14,7 @@ from datetime import date
 import polars as pl
 
 from pbr.canonical import digest
-from pbr.claims.contract import FOUND_INVALID, OVERRIDES
+from pbr.claims.contract import FOUND_WRONG, OVERRIDES
 from pbr.claims.tariff import fee, funded_families, left_for_family
 from pbr.rulebook.model import ConditionFlag, Pack
 from pbr.rulebook.rules import Rules
@@ -40,18 +40,19 @@ class Circumstances:
 OVERRIDE = "override"
 """The flag of a line that rests on an override."""
 
-FOUND = "found_invalid_by_audit"
+FOUND_INVALID = "found_invalid_by_audit"
+REVERSED = "reversed_before"
 UNAPPROVED = "override_not_approved"
 
 
 @dataclass(frozen=True)
 class Controls:
-    """What people said of these decisions: overrides (`contract.OVERRIDES`), and what audits found invalid
-    (`contract.FOUND_INVALID`), each of one decision and route.
+    """What people said of these decisions: overrides (`contract.OVERRIDES`), and what was found wrong before
+    (`contract.FOUND_WRONG`), each of one decision and route.
     """
 
     overrides: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=OVERRIDES))
-    found_invalid: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FOUND_INVALID))
+    found_wrong: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FOUND_WRONG))
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,7 @@ def _lines(
 
 def _with_controls(lines: pl.DataFrame, controls: Controls) -> pl.DataFrame:
     """What people said of each line: `released` (the controls that an approved override releases it of), `release` (its
-    entry), `waiting` (the entry of an override that nobody approved yet), `invalid` (the entry that found it so).
+    entry), `waiting` (the entry of an override that nobody approved yet), `wrong`, `found_by` (the entry, and how).
     """
     on = ["decision_id", "route"]
     is_approved = pl.col("approved_by").fill_null("") != ""
@@ -205,7 +206,7 @@ def _with_controls(lines: pl.DataFrame, controls: Controls) -> pl.DataFrame:
         *on, release="entry", released=pl.col("holds").str.split(";")
     )
     waiting = controls.overrides.filter(~is_approved).select(*on, waiting="entry")
-    found = controls.found_invalid.select(*on, invalid="entry")
+    found = controls.found_wrong.select(*on, wrong="entry", found_by="act")
     for frame in (releases, waiting, found):
         lines = lines.join(frame, on=on, how="left", maintain_order="left")
     return lines.with_columns(pl.col("released").fill_null([]))
@@ -262,11 +263,14 @@ def _held(lines: pl.DataFrame, pack: Pack) -> pl.DataFrame:
     raised = pl.col("flags").str.split(";")
     controls = [
         (
-            pl.col("invalid").is_not_null(),
-            pl.lit(FOUND),
-            pl.format(
-                "Put right what entry {} found, so that the decision is another, or show it was right.", "invalid"
-            ),
+            pl.col("found_by").eq_missing("audit"),
+            pl.lit(FOUND_INVALID),
+            pl.format("Put right what entry {} found, for another decision, or show it was right.", "wrong"),
+        ),
+        (
+            pl.col("found_by").is_in(["repay", "withdraw"]).fill_null(False),
+            pl.lit(REVERSED),
+            pl.format("Put right why entry {} reversed it, for another decision, or show it was right.", "wrong"),
         ),
         (
             pl.col("waiting").is_not_null(),

@@ -108,7 +108,9 @@ def consider(
     files = tuple(input_files(workspace, measurement.extracts))
     with Ledger.read_or_empty(workspace.ledger_path) as ledger:
         said = _controls(ledger, findings)
-        run_key = _run_key(measurement, pack, files, window, claim_date, said)
+        is_superseded = pl.col("reversed_by") == "supersede"
+        superseded_ever = ledger.lines().filter(is_superseded)["line_id"].sort().to_list()
+        run_key = _run_key(measurement, pack, files, window, claim_date, said, superseded_ever)
         before = ledger.find_prepared(run_key)
         controls = said if before is None else _controls(ledger, findings, before.seq)
         live = ledger.live_lines(before.seq if before else None)
@@ -194,7 +196,7 @@ def prepare(
         facts=to_table(measurement.cohorts),
         history=chosen.history,
         overrides=chosen.controls.overrides,
-        found_invalid=chosen.controls.found_invalid,
+        found_wrong=chosen.controls.found_wrong,
         links=evidence.links,
         families=evidence.families,
         members=evidence.members,
@@ -230,8 +232,8 @@ def _controls(ledger: Ledger, findings: pl.DataFrame, before_seq: int | None = N
     """What the ledger says of the decisions at hand, as it stood before an entry."""
     decided = pl.col("decision_id").is_in(findings["decision_id"].unique().implode())
     overrides = ledger.overrides(before_seq).filter(decided & (pl.col("state") != "withdrawn"))
-    invalid = ledger.found_invalid(before_seq).filter(decided)
-    return Controls(overrides.select(OVERRIDES.names()), invalid)
+    wrong = ledger.found_wrong(before_seq).filter(decided)
+    return Controls(overrides.select(OVERRIDES.names()), wrong)
 
 
 def _not_replaced(lines: pl.DataFrame) -> pl.DataFrame:
@@ -326,6 +328,7 @@ def _run_key(
     window: str,
     claim_date: date,
     controls: Controls,
+    superseded: list[str],
 ) -> str:
     """What the run was given, in one digest: the same key is the same run."""
     workspace = measurement.workspace
@@ -342,7 +345,8 @@ def _run_key(
             "claims": workspace.claims.model_dump(mode="json"),
             "linkage": recorded(measurement.gathered.method).model_dump(mode="json"),
             "overrides": [list(row) for row in controls.overrides.rows()],
-            "found_invalid": [list(row) for row in controls.found_invalid.rows()],
+            "found_wrong": [list(row) for row in controls.found_wrong.rows()],
+            "superseded": superseded,
         }
     )
 

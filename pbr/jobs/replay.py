@@ -114,7 +114,7 @@ def replay(bundle: Path, from_sources: Workspace | Path | str | None = None, say
 
     say("select and price")
     history, considered = opened.tables["history.csv"], _considered(cohorts, opened.run)
-    controls = Controls(opened.tables["overrides.csv"], opened.tables["found_invalid.csv"])
+    controls = Controls(opened.tables["overrides.csv"], opened.tables["found_wrong.csv"])
     selection = select(considered, findings, history, opened.rules, _of(opened.run), controls)
     found += _line_differences(opened.tables, selection)
     found += _page_differences(opened)

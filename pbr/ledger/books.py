@@ -101,8 +101,9 @@ class Books:
     attachments: list[Says] = field(default_factory=list)
     taken: dict[tuple[str, str, str], list[ClaimLine]] = field(default_factory=dict)
     """The live lines that take a family or a person on a route (`ClaimLine.takes`)."""
-    found_invalid: dict[tuple[str, str], int] = field(default_factory=dict)
-    """The entry by which an audit found a decision invalid on a route, by decision id and route."""
+    found_wrong: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
+    """How a decision was found wrong on a route (`audit`, or its line's reversal: `repay`, `withdraw`), and by which
+    entry, by decision id and route."""
 
     def enter(self, step: Step) -> None:
         """Take an entry in."""
@@ -142,23 +143,25 @@ class Books:
             case "audited" | "checked":
                 batch.invalid |= dict.fromkeys(step.says["invalid"], step.seq)
                 for said in (batch.lines[line_id].says for line_id in step.says["invalid"]):
-                    self.found_invalid[said.get("decision_id", ""), said["route"]] = step.seq
+                    self.found_wrong[said.get("decision_id", ""), said["route"]] = ("audit", step.seq)
             case "paid":
                 batch.remittances[step.says["reference"]] = step.seq
                 for payment in step.says["lines"]:
                     batch.lines[payment["line_id"]].paid_pence += payment["amount_pence"]
             case "corrected":
                 for one in step.says["corrections"]:
-                    self._correct(batch.lines[one["line_id"]], one)
+                    self._correct(batch.lines[one["line_id"]], one, step.seq)
         if step.kind not in ("audited", "corrected"):
             batch.state = step.kind
         if step.kind == "withdrawn":
             for line in batch.lines.values():
                 self._release(line)
 
-    def _correct(self, line: ClaimLine, one: Says) -> None:
+    def _correct(self, line: ClaimLine, one: Says, seq: int) -> None:
         if line.paid_pence:
             line.repaid_pence += one["amount_pence"]
+        if one["act"] != "supersede":
+            self.found_wrong[line.says.get("decision_id", ""), line.says["route"]] = (one["act"], seq)
         if one["act"] != "repay" or not line.kept_pence:
             line.reversed_by = one["act"]
             self._release(line)

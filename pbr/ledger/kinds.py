@@ -30,6 +30,9 @@ SAME_PERSON = "person_in_another_live_line"
 FOUND_INVALID = "found_invalid_by_audit"
 """The control that an audit found the decision invalid on this route."""
 
+REVERSED = "reversed_before"
+"""The control that a line of this decision was repaid or withdrawn."""
+
 Refusal = Callable[[Books, Step], Iterator[Fault]]
 """Given the books, says why an entry is refused."""
 
@@ -76,7 +79,7 @@ def claimed_twice(books: Books, step: Step) -> Iterator[Fault]:
                     yield _taken(code, step, f"{what} {subject}", live)
     yield from _override_faults(books, step)
     yield from _superseded_faults(books, step)
-    yield from _invalid_again(books, step)
+    yield from _wrong_again(books, step)
 
 
 def _is_released(books: Books, line: Mapping[str, Any], hold: str = SAME_PERSON) -> bool:
@@ -85,11 +88,11 @@ def _is_released(books: Books, line: Mapping[str, Any], hold: str = SAME_PERSON)
     return override is not None and override.state == "approved" and hold in override.says["holds"]
 
 
-def _invalid_again(books: Books, step: Step) -> Iterator[Fault]:
+def _wrong_again(books: Books, step: Step) -> Iterator[Fault]:
     for line in step.says["lines"]:
-        seq = books.found_invalid.get((line.get("decision_id"), line["route"]))
-        if seq is not None and not _is_released(books, line, FOUND_INVALID):
-            what = f"line {line['line_id']} rests on a decision that entry {seq} found invalid"
+        act, seq = books.found_wrong.get((line.get("decision_id"), line["route"]), ("", 0))
+        if seq and not _is_released(books, line, FOUND_INVALID if act == "audit" else REVERSED):
+            what = f"line {line['line_id']} rests on a decision that entry {seq} found wrong"
             yield Fault("E652", f"batch {step.batch_id}", what, "Prepare the batch again, so that the line is held.")
 
 

@@ -113,6 +113,9 @@ OVERRIDES = pl.Schema(
 )
 """Overrides by the number of their entry; `state`: `proposed`, `approved` or `withdrawn`; `holds` joined with `;`."""
 
+FOUND_WRONG = pl.Schema({"decision_id": pl.String(), "route": pl.String(), "act": pl.String(), "entry": pl.Int64()})
+"""Decisions found wrong on a route: by `audit`, or by a line's reversal (`repay`, `withdraw`), and by which entry."""
+
 KEYS = pl.Schema(
     {
         "person": pl.String(),
@@ -378,11 +381,11 @@ class Ledger:
         ]
         return pl.DataFrame(rows, OVERRIDES)
 
-    def found_invalid(self, before_seq: int | None = None) -> pl.DataFrame:
-        """Decisions that an audit found invalid: `decision_id`, `route`, `entry`, sorted."""
-        found = self.books(before_seq).found_invalid
-        rows = sorted((decision, route, seq) for (decision, route), seq in found.items())
-        return pl.DataFrame(rows, {"decision_id": pl.String, "route": pl.String, "entry": pl.Int64}, orient="row")
+    def found_wrong(self, before_seq: int | None = None) -> pl.DataFrame:
+        """Decisions that an audit found invalid, or whose line was repaid or withdrawn (`FOUND_WRONG`), sorted."""
+        found = self.books(before_seq).found_wrong
+        rows = sorted((decision, route, act, seq) for (decision, route), (act, seq) in found.items())
+        return pl.DataFrame(rows, FOUND_WRONG, orient="row")
 
     def keys(self) -> pl.DataFrame:
         """The register of keys (`KEYS`), in the order in which they were registered."""

@@ -68,10 +68,10 @@ def test_the_list_is_there_for_programs_in_pence(authority: Authority) -> None:
 
 def test_every_entry_can_be_listed_with_its_digest(authority: Authority) -> None:
     with Ledger.open(authority.ledger) as opened:
-        opened.append("submitted", authority.bundle.batch.batch_id, {}, at=NOON, by="a.jones")
+        opened.append("withdrawn", authority.bundle.batch.batch_id, {"reason": "early"}, at=NOON, by="a.jones")
         digests = [entry.digest for entry in opened.entries()]
     found = json.loads(pbr("ledger", "list", authority.root, "--entries", "--json").stdout)
-    assert [(entry["kind"], entry["by"]) for entry in found] == [("prepared", "j.smith"), ("submitted", "a.jones")]
+    assert [(entry["kind"], entry["by"]) for entry in found] == [("prepared", "j.smith"), ("withdrawn", "a.jones")]
     assert [entry["digest"] for entry in found] == digests
 
 
