@@ -28,6 +28,7 @@ from pbr.jobs.decide import Decision, decide
 from pbr.jobs.demo import make_authority
 from pbr.jobs.eligible import Eligibility, eligible
 from pbr.jobs.explain import Explanation, explain
+from pbr.jobs.forecast import Forecast, forecast
 from pbr.jobs.impact import Impact, impact
 from pbr.jobs.prepare import Preparation, prepare
 from pbr.jobs.replay import Replay, replay
@@ -42,6 +43,7 @@ __all__ = [
     "Explanation",
     "Fault",
     "Faults",
+    "Forecast",
     "Impact",
     "PbrError",
     "Preparation",
@@ -52,6 +54,7 @@ __all__ = [
     "decide",
     "eligible",
     "explain",
+    "forecast",
     "impact",
     "load_pack",
     "make_authority",

@@ -12,6 +12,7 @@ from pbr.cli.demo import demo
 from pbr.cli.doctor import doctor
 from pbr.cli.eligible import eligible
 from pbr.cli.explain import explain
+from pbr.cli.forecast import forecast
 from pbr.cli.ledger import ledger
 from pbr.cli.match import match
 from pbr.cli.replay import replay
@@ -30,7 +31,10 @@ def main() -> None:
     """
 
 
-for command in (check, decide, eligible, claim, verify, replay, explain, match, review, ledger, rules, doctor, demo):
+for command in (
+    *(check, decide, eligible, forecast, claim, verify, replay, explain),
+    *(match, review, ledger, rules, doctor, demo),
+):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -15,10 +15,20 @@ from pathlib import Path
 
 import polars as pl
 
+from pbr.claims.contract import not_a_formula
 from pbr.claims.select import Circumstances, Selection, select
 from pbr.engines.findings import FINDINGS
 from pbr.errors import Fault, Faults
-from pbr.jobs.decide import Gathered, Measurement, Say, calendar_of, decide_by, gather, measure_by
+from pbr.jobs.decide import (
+    Gathered,
+    Measurement,
+    Say,
+    calendar_of,
+    decide_by,
+    gather,
+    measure_by,
+    require_not_read_from,
+)
 from pbr.jobs.forecast_days import ELIGIBLE, Item, item_of, verdicts
 from pbr.jobs.forecast_evidence import Supposed, suppose_nothing_new
 from pbr.jobs.forecast_words import evidence_to_come, missing_today, next_steps
@@ -27,6 +37,7 @@ from pbr.jobs.prepare import has_earned_autonomy, history_of
 from pbr.ledger import Ledger
 from pbr.linkage import squeezed
 from pbr.measures.subjects import is_member_on
+from pbr.reports.forecast import page
 from pbr.rulebook.load import LoadedPack
 from pbr.values import add_months
 from pbr.workspace import ClaimWindow, Workspace
@@ -57,6 +68,9 @@ open on a day between the two. `amount_pence`: what the route pays if it is clai
 already; allocation is left out. `evidence_to_come`: what must still arrive for `earliest` to hold. `missing`: what is
 unknown today whatever happens, or what stays not met. `next_step`: in words."""
 
+CUTS = ("framework", "last_window", "horizon")
+"""What ends a route that is still met: the framework's time to claim, the last window, the last day looked at."""
+
 STATES = ("claimable_now", "held", "waiting", "needs_evidence", "needs_change", "cap_used", "not_eligible")
 """`claimable_now`: met by the evidence at hand, and payable. `held`: the same, and a control keeps it for a person.
 `waiting`: met from `earliest` on if nothing new happens. `needs_evidence`: it would be met today were the evidence
@@ -83,9 +97,9 @@ WINDOWS = pl.Schema(
     }
 )
 """One row for each window that closes on or after the as-of date, in order, and each route: what could be claimed on
-its last day, as of that day, each window after the ones before. `lines` = `met_today_lines` (met today, by the evidence at
-hand) + `to_come_lines` (evidence must still arrive); pence alike. Held lines are in none of them. `lapsing_lines`:
-families that meet the route on a day since the window before, and no more on this one's last."""
+its last day, as of that day, each window after the ones before. `lines` = `met_today_lines` (met today, by the evidence
+at hand) + `to_come_lines` (evidence must still arrive); pence alike. Held lines are in none of them. `lapsing_lines`:
+families that cease to meet the route between the window before and this one's last day."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +156,33 @@ def forecast(
     looked_at = [window for window in to_come if window.closes <= last and family_id is None]
     windows = _windows(supposed.gathered, looked_at, live, today, worklist, as_of, say)
     return Forecast(today.measurement, last, worklist, windows)
+
+
+def write(found: Forecast, folder: Path) -> None:
+    """Write `forecast.html`, `worklist.csv` and `windows.csv` to a folder, which is made where it is not there.
+
+    Text that a spreadsheet would run is written so that it cannot. Raises Faults: E407 a file of the workspace's own,
+    E753 no way to write.
+    """
+    measurement = found.of
+    titles = {name: one.title for pack in measurement.packs for name, one in pack.pack.routes.items()}
+    authority = measurement.workspace.authority.name
+    html = page(authority, measurement.as_of, found.last, found.windows, found.worklist, titles, measurement.warnings)
+    contents = {"forecast.html": html, "worklist.csv": _csv(found.worklist), "windows.csv": _csv(found.windows)}
+    for name in contents:
+        require_not_read_from(folder / name, measurement.extracts, measurement.workspace.root)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            (folder / name).write_bytes(content)
+    except OSError as error:
+        step = "Name a folder that you may write to."
+        raise Faults(Fault("E753", str(folder), f"cannot be written ({error.strerror})", step)) from error
+
+
+def _csv(table: pl.DataFrame) -> bytes:
+    text = [name for name, kind in table.schema.items() if kind == pl.String]
+    return table.with_columns(not_a_formula(pl.col(name)).alias(name) for name in text).write_csv().encode()
 
 
 def _end_of(pack: LoadedPack, as_of: date) -> date:
@@ -235,7 +276,7 @@ def _worklist(case: _Case, family_id: str | None, say: Say) -> pl.DataFrame:
         rows = rows.join(arriving, on=["family_id", "looked_on"], how="left")
         rows = rows.join(missing_today(case.then.findings, item, case.pack), on="family_id", how="left")
         frames.append(rows.with_columns(state=_state(case.as_of)))
-    return next_steps(_in_window(pl.concat(frames), case.windows), case.pack, case.as_of)
+    return next_steps(_in_window(pl.concat(frames), case.windows), case.pack, case.as_of, case.end)
 
 
 def _inside(case: _Case) -> pl.Expr:
@@ -320,7 +361,7 @@ def _met_between(eligible: pl.DataFrame, route: pl.DataFrame, case: _Case) -> pl
     stopped = stops.agg(stop=day.first(), ended_by=pl.col("fails").first())
     again = after.join(stopped, on="family_id").filter(pl.col("met") & (day > pl.col("stop")))
     ends = together.group_by("family_id", maintain_order=True).agg(
-        pl.col("not_met", "unknown").last(), ever=(pl.col("verdict") == "unknown").any()
+        pl.col("not_met", "unknown").last(), ever_unknown=(pl.col("verdict") == "unknown").any()
     )
     found = (
         ends.join(firsts, on="family_id", how="left")
@@ -364,13 +405,15 @@ def _state(as_of: date) -> pl.Expr:
 
 
 def _in_window(rows: pl.DataFrame, windows: Sequence[ClaimWindow]) -> pl.DataFrame:
-    """`window`, `opens` and `closes` of the first window that is open on a day between `earliest` and `last`."""
-    fits = [(pl.col("earliest") <= one.closes) & (pl.col("last") >= one.opens) for one in windows]
-    for name in ("id", "opens", "closes"):
-        kind = pl.String if name == "id" else pl.Date
-        found = [pl.when(fit).then(pl.lit(getattr(one, name))) for fit, one in zip(fits, windows, strict=True)]
-        rows = rows.with_columns(pl.coalesce([*found, pl.lit(None, kind)]).alias("window" if name == "id" else name))
-    return rows
+    """`window`, the first that is open on a day between `earliest` and `last`, and `claim_by`, the last such day."""
+    fits = [(one, (pl.col("earliest") <= one.closes) & (pl.col("last") >= one.opens)) for one in windows]
+    first = [pl.when(fit).then(pl.lit(one.id)) for one, fit in fits]
+    final = [pl.when(fit).then(pl.min_horizontal("last", pl.lit(one.closes))) for one, fit in reversed(fits)]
+    return rows.with_columns(
+        window=pl.coalesce([*first, pl.lit(None, pl.String)]),
+        claim_by=pl.coalesce([*final, "last"]),
+        has_windows=pl.lit(bool(windows)),
+    )
 
 
 # --------------------------------------------------------------------------------------------------------- windows
@@ -441,7 +484,7 @@ def _of_window(
         to_come_pence=pence.filter(~is_today).sum(),
     )
     held = selected.held.group_by("route").agg(held_lines=pl.len(), held_pence=pence.sum())
-    ending = pl.col("last").is_between(since, window.closes, closed="left")
+    ending = pl.col("last").is_between(since, window.closes, closed="left") & ~pl.col("ended_by").is_in(CUTS)
     of_pack = (pl.col("pack") == pack.pack.id) & ~pl.col("state").is_in(["cap_used", "not_eligible"])
     lapsing = worklist.filter(ending & of_pack).group_by("route").agg(lapsing_lines=pl.len())
     routes = pl.DataFrame({"route": list(pack.pack.routes)}, schema={"route": pl.String})

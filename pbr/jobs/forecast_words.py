@@ -101,7 +101,7 @@ def _terms(met: pl.DataFrame, item: Item, supposed: Supposed, as_of: date) -> pl
 
 
 def _limits(item: Item, *days: date) -> pl.DataFrame:
-    """The limits of members' shares: `fact`, `terms`, `what`, `numerator`, `denominator`, `strict` (below, or at most)."""
+    """The limits of members' shares: `fact`, `terms`, `what`, `numerator`, `denominator`, `strict` (not reached)."""
     rows = set()
     for day in days:
         rules = item.pack.rules(day)
@@ -144,11 +144,11 @@ def _said(column: str, pack: LoadedPack) -> pl.Expr:
     return pl.col(column).str.split(";").list.eval(pl.element().replace(titles)).list.join(" and ")
 
 
-def next_steps(rows: pl.DataFrame, pack: LoadedPack, as_of: date) -> pl.DataFrame:
+def next_steps(rows: pl.DataFrame, pack: LoadedPack, as_of: date, end: date) -> pl.DataFrame:
     """The rows with `missing` and `next_step`, and without the columns that they are made from."""
-    state, last = pl.col("state"), pl.col("last")
+    state = pl.col("state")
     fails = pl.col("not_met").fill_null("")
-    stays = pl.when(fails != "").then(pl.format("{} stays not met", _said("not_met", pack)))
+    stays = pl.when(fails != "").then(pl.format("not met until {}: {}", pl.lit(end), _said("not_met", pack)))
     unknown = pl.col("unknown_today").fill_null("")
     nothing = pl.lit("")
     missing = (
@@ -163,34 +163,30 @@ def next_steps(rows: pl.DataFrame, pack: LoadedPack, as_of: date) -> pl.DataFram
         .when(state == "claimable_now")
         .then(nothing)
         .when(state == "needs_change")
-        .then(pl.coalesce(stays, pl.lit("there is nothing to test")))
+        .then(pl.coalesce(stays, pl.format("nothing to test until {}", pl.lit(end))))
         .otherwise(unknown)
     )
     evidence = pl.col("evidence_to_come").fill_null("")
     is_here = (state.is_in(["claimable_now", "held"])) & (pl.col("earliest") == as_of)
     evidence = pl.when(is_here).then(nothing).otherwise(evidence)
     by_itself = ~pl.col("ended_by").is_in(["framework", "last_window", "horizon"])
-    lapses = by_itself & (pl.col("closes").is_null() | (last < pl.col("closes")))
-    in_window = (
-        pl.when(pl.col("window").is_not_null())
-        .then(pl.format("Claim in {}", "window"))
-        .otherwise(pl.lit("Claim: no window is declared for it"))
-    )
-    lost = pl.when(lapses).then(pl.format("; lost unless claimed by {}", "last")).otherwise(nothing)
-    claim = pl.concat_str(in_window, lost, pl.lit("."))
+    no_window = pl.when("has_windows").then(pl.lit("no claim window is open then")).otherwise(pl.lit("claim"))
+    where = pl.when(pl.col("window").is_null()).then(no_window).otherwise(pl.format("claim in {}", "window"))
+    lost = pl.when(by_itself).then(pl.format("; lost unless claimed by {}", "claim_by")).otherwise(nothing)
+    claim = pl.concat_str(where, lost, pl.lit("."))
     step = (
         pl.when(state == "claimable_now")
-        .then(claim)
+        .then(pl.concat_str(pl.lit("now: "), claim))
         .when(state == "held")
-        .then(pl.concat_str("released_by", lost.str.replace("; lost", " Lost")))
+        .then(pl.concat_str(pl.lit("held: "), "released_by", lost.str.replace("; lost unless", " Lost unless")))
         .when(state == "waiting")
-        .then(pl.concat_str(pl.format("From {}: ", "earliest"), claim))
+        .then(pl.concat_str(pl.format("from {}: ", "earliest"), claim))
         .when((state == "needs_evidence") & pl.col("earliest").is_not_null())
-        .then(pl.concat_str(pl.lit("When the evidence is here: "), claim))
+        .then(pl.concat_str(pl.lit("when the evidence is here: "), claim))
         .when(state == "needs_evidence")
-        .then(pl.lit("Find what is missing."))
+        .then(pl.lit("find what is missing."))
         .when(state == "needs_change")
-        .then(pl.lit("Only something new in the family's life would help."))
-        .otherwise(pl.lit("Nothing to claim on this route."))
+        .then(pl.lit("does not come by itself: something must change, and be recorded."))
+        .otherwise(pl.lit("nothing to claim on this route."))
     )
     return rows.with_columns(missing=missing, evidence_to_come=evidence, next_step=step)
