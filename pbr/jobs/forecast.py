@@ -29,7 +29,7 @@ from pbr.jobs.decide import (
     measure_by,
     require_not_read_from,
 )
-from pbr.jobs.forecast_days import ELIGIBLE, Item, item_of, verdicts
+from pbr.jobs.forecast_days import ELIGIBLE, item_of, verdicts
 from pbr.jobs.forecast_evidence import Supposed, suppose_nothing_new
 from pbr.jobs.forecast_words import evidence_to_come, missing_today, next_steps
 from pbr.jobs.frameworks import Framework, frameworks
@@ -241,11 +241,11 @@ class _Case:
     def pack(self) -> LoadedPack:
         return self.framework.pack
 
-    def scan(self, item: Item, families: pl.DataFrame, say: Say) -> pl.DataFrame:
-        """`VERDICTS` of an item."""
+    def scan(self, names: Sequence[str], families: pl.DataFrame, say: Say) -> pl.DataFrame:
+        """`VERDICTS` of items."""
         gathered = self.supposed.gathered
         calendar = calendar_of(gathered.workspace)
-        return verdicts(item, gathered.evidence, families, calendar, self.as_of, self.end, say)
+        return verdicts(self.pack, names, gathered.evidence, families, calendar, self.as_of, self.end, say)
 
 
 def _worklist(case: _Case, family_id: str | None, say: Say) -> pl.DataFrame:
@@ -253,29 +253,36 @@ def _worklist(case: _Case, family_id: str | None, say: Say) -> pl.DataFrame:
     families = case.framework.families
     if family_id is not None:
         families = families.filter(pl.col("family_id") == family_id)
-    inside = _inside(case)
-    eligible = case.scan(item_of(case.pack, ELIGIBLE), families, say)
+    eligible = case.scan([ELIGIBLE], families, say)
     ever = eligible.group_by("family_id").agg(
         is_eligible=(pl.col("verdict") == "met").any(), is_unknown=(pl.col("verdict") == "unknown").any()
     )
-    worth, now = _worth(case), _now(case)
     claimed = case.live.select("family_id", "route").unique()
+    routes = pl.DataFrame({"route": list(case.pack.pack.routes)}, schema={"route": pl.String})
+    rows = (
+        families.with_columns(inside=_inside(case), pack=pl.lit(case.pack.pack.id))
+        .join(routes, how="cross")
+        .join(claimed, on=["family_id", "route"], how="anti")
+        .join(ever, on="family_id", how="left")
+        .join(_worth(case), on=["family_id", "route"], how="left")
+        .join(_now(case), on=["family_id", "route"], how="left")
+    )
+    open_ = rows.filter(pl.col("inside") & pl.col("is_eligible") & pl.col("amount_pence").is_not_null())
+    found = case.scan(list(case.pack.pack.routes), open_, say)
     frames = []
     for route in case.pack.pack.routes:
-        rows = families.with_columns(inside=inside, pack=pl.lit(case.pack.pack.id), route=pl.lit(route)).join(
-            claimed, on=["family_id", "route"], how="anti"
-        )
-        rows = rows.join(ever, on="family_id", how="left")
-        for more in (worth, now):
-            rows = rows.join(more, on=["family_id", "route"], how="left")
-        open_ = rows.filter(pl.col("inside") & pl.col("is_eligible") & pl.col("amount_pence").is_not_null())
         item = item_of(case.pack, route)
-        found = case.scan(item, open_, say)
-        rows = rows.join(_met_between(eligible, found, case), on="family_id", how="left")
-        arriving = evidence_to_come(found, item, case.supposed, case.as_of)
-        rows = rows.join(arriving, on=["family_id", "looked_on"], how="left")
-        rows = rows.join(missing_today(case.then.findings, item, case.pack), on="family_id", how="left")
-        frames.append(rows.with_columns(state=_state(case.as_of)))
+        is_route = pl.col("route") == route
+        asked = open_.filter(is_route).select("family_id")
+        of_route = found.filter(pl.col("item") == route).join(asked, on="family_id", how="semi")
+        arriving = evidence_to_come(of_route, item, case.supposed, case.as_of)
+        frames.append(
+            rows.filter(is_route)
+            .join(_met_between(eligible, of_route, case), on="family_id", how="left")
+            .join(arriving, on=["family_id", "looked_on"], how="left")
+            .join(missing_today(case.then.findings, item, case.pack), on="family_id", how="left")
+            .with_columns(state=_state(case.as_of))
+        )
     return next_steps(_in_window(pl.concat(frames), case.windows), case.pack, case.as_of, case.end)
 
 

@@ -1,7 +1,7 @@
 """Which days to look at, and what is decided on them: the verdicts of every family from a first day to a last.
 
-In: evidence, a pack and one item of it (`eligible`, or a route). Out: its verdict for each family on each day on which
-it can change. What decides is the measures and the bulk engine, on that day; nothing here knows what a rule means.
+In: evidence, a pack and items of it (`eligible`, routes). Out: their verdicts for each family on each day on which one
+can change. What decides is the measures and the bulk engine, on that day; nothing here knows what a rule means.
 
 A verdict can change only on a day when the as-of date, or a day to which a figure of the rules leads back from it,
 passes a day of the family's evidence: a record's, a member's, a term's, a birthday, the first day that a source covers.
@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
+from itertools import count
 
 import polars as pl
 
@@ -24,8 +25,8 @@ from pbr.linkage import Evidence
 from pbr.measures.calendar import Calendar
 from pbr.measures.cohorts import Cohort, measure_cohorts
 from pbr.rulebook.load import LoadedPack
-from pbr.rulebook.measures import LongestRunInWork, Measure, TermMeasure, WeeksInWork, WindowMeasure
-from pbr.rulebook.model import Criterion, CriterionRef, Every, Expression, Pack, ReducedBy, Some, Test
+from pbr.rulebook.measures import LongestRunInWork, Measure, TermMeasure, WeeksInWork
+from pbr.rulebook.model import CriterionRef, Every, Expression, Pack, ReducedBy, Some, Test
 from pbr.rulebook.rules import own_parameters, walk
 from pbr.values import add_months
 
@@ -33,6 +34,7 @@ ELIGIBLE = "eligible"
 
 VERDICTS = pl.Schema(
     {
+        "item": pl.String(),
         "family_id": pl.String(),
         "day": pl.Date(),
         "verdict": pl.String(),
@@ -44,7 +46,7 @@ VERDICTS = pl.Schema(
         ),
     }
 )
-"""One row for each family and day that was looked at, sorted; until the next, everything stays. `verdict` is
+"""One row for each item, family and day that was looked at, sorted; until the next, everything stays. `verdict` is
 `not_decided` where the family has not engaged by then. `not_met` and `unknown`: the criteria behind the item with that
 verdict, by id, joined with `;`. `rests_on`: `table day` for each source that a known fact rests on, with the last day
 for which it must be complete. `shares`: the members' facts that are shares. Of what was so at engagement, neither."""
@@ -98,6 +100,12 @@ class Item:
         # What is outstanding is told by both.
         return frozenset(read | set(_ABOUT_FAMILIES) if read & set(_ABOUT_FAMILIES) else read)
 
+    def reads(self, day: date) -> dict[str, Measure]:
+        """The facts that speak of the as-of date, or lead back from it, by key, with the figures of a day."""
+        rules = self.pack.rules(day)
+        measures = rules.family_measures | {key: measure for key, (measure, _) in rules.member_measures.items()}
+        return {key: measure for key, measure in measures.items() if not measure.is_read_at_engagement}
+
     def spans(self, table: str) -> set[Span]:
         """The lengths of time that figures of tests on a table have, whatever their day: `(months, 6)`."""
         found: set[Span] = set()
@@ -111,21 +119,22 @@ class Item:
 
 
 def item_of(pack: LoadedPack, name: str) -> Item:
-    """`eligible` or a route, alone: no flags, and no criteria but those behind it."""
+    """`eligible` or a route, alone."""
+    return Item(name, _only(pack, [name]))
+
+
+def _only(pack: LoadedPack, names: Sequence[str]) -> LoadedPack:
+    """The pack with only these of `eligible` and the routes, the criteria behind them, and no flags."""
     whole = pack.pack
-    own = whole.eligibility[name] if name == ELIGIBLE else whole.routes[name]
-    behind = _behind(own.test, whole)
-
-    def kept(group: Mapping[str, Criterion]) -> dict[str, Criterion]:
-        return {each: one for each, one in group.items() if each in behind or (name == ELIGIBLE and each == name)}
-
+    wanted = [whole.eligibility[name] if name == ELIGIBLE else whole.routes[name] for name in names]
+    behind = {criterion for each in wanted for criterion in _behind(each.test, whole)} | {ELIGIBLE}.intersection(names)
     update = {
-        "eligibility": kept(whole.eligibility),
-        "results": kept(whole.results),
-        "routes": {} if name == ELIGIBLE else {name: whole.routes[name]},
+        "eligibility": {name: one for name, one in whole.eligibility.items() if name in behind},
+        "results": {name: one for name, one in whole.results.items() if name in behind},
+        "routes": {name: one for name, one in whole.routes.items() if name in names},
         "flags": {},
     }
-    return Item(name, replace(pack, pack=whole.model_copy(update=update)))
+    return replace(pack, pack=whole.model_copy(update=update))
 
 
 def _behind(test: Expression, pack: Pack) -> set[str]:
@@ -140,7 +149,8 @@ def _behind(test: Expression, pack: Pack) -> set[str]:
 
 
 def verdicts(
-    item: Item,
+    pack: LoadedPack,
+    names: Sequence[str],
     evidence: Evidence,
     families: pl.DataFrame,
     calendar: Calendar,
@@ -148,24 +158,24 @@ def verdicts(
     last: date,
     say: Say = lambda step: None,
 ) -> pl.DataFrame:
-    """The item's verdict for each of the families (`family_id`) on every day on which it can change (`VERDICTS`).
+    """The items' verdicts for each of the families (`family_id`) on every day on which one can change (`VERDICTS`).
 
-    Raises Faults (E214, E247) where the pack has no figures or decides nobody on such a day.
+    `names`: of routes, or `eligible`. Raises Faults (E214, E247) where the pack has no figures, or decides nobody, on
+    such a day.
     """
-    looked_at = days_to_look_at(item, evidence, families, calendar, first, last)
-    by_day = looked_at.group_by("day").agg("family_id").sort("day").rows()
-    done = 0
+    items, together = [item_of(pack, name) for name in names], _only(pack, names)
+    days = [days_to_look_at(item, evidence, families, calendar, first, last) for item in items]
+    by_day = pl.concat(days).unique().group_by("day").agg(pl.col("family_id").sort()).sort("day").rows()
+    looked_at = count(1)
 
     def look(day: date, of: list[str]) -> pl.DataFrame:
-        nonlocal done
-        found = _on_day(item, evidence, pl.Series("family_id", sorted(of), pl.String), calendar, day)
-        done += 1
-        say(f"look ahead: {item.name.replace('_', ' ')}, {done} of {len(by_day)} days")
+        found = _on_day(items, together, evidence, pl.Series("family_id", of, pl.String), calendar, day)
+        say(f"look ahead: {next(looked_at)} of {len(by_day)} days")
         return found
 
     with ThreadPoolExecutor(WORKERS) as pool:
         frames = list(pool.map(lambda row: look(*row), by_day))
-    return pl.concat([pl.DataFrame(schema=VERDICTS), *frames]).sort("family_id", "day")
+    return pl.concat([pl.DataFrame(schema=VERDICTS), *frames]).sort("item", "family_id", "day")
 
 
 # ------------------------------------------------------------------------------------------------- the days to look at
@@ -344,31 +354,45 @@ def _window_is_as_long(item: Item, first: date, last: date) -> Iterator[date]:
 # ------------------------------------------------------------------------------------------------- what is decided then
 
 
-def _on_day(item: Item, evidence: Evidence, families: pl.Series, calendar: Calendar, day: date) -> pl.DataFrame:
+def _on_day(
+    items: Sequence[Item],
+    together: LoadedPack,
+    evidence: Evidence,
+    families: pl.Series,
+    calendar: Calendar,
+    day: date,
+) -> pl.DataFrame:
     """The rows of `VERDICTS` of one day."""
-    cohorts, _ = measure_cohorts(_about(evidence, families, item.tables), item.pack, day, calendar)
-    found = decide_by("bulk", cohorts)
-    own = found.filter(pl.col("subject_id") == "")
-    is_item = (pl.col("item") == item.name) & (pl.col("part") != "result")
-
-    def criteria(verdict: str) -> pl.Expr:
-        listed = pl.col("item").filter((pl.col("verdict") == verdict) & pl.col("item").is_in(sorted(item.criteria)))
-        return listed.sort().str.join(";")
-
-    by_family = own.group_by("family_id").agg(
-        verdict=pl.col("verdict").filter(is_item).first(), not_met=criteria("not_met"), unknown=criteria("unknown")
-    )
-    return (
-        families.to_frame()
-        .join(by_family, on="family_id", how="left")
-        .join(_rests_on(cohorts, calendar), on="family_id", how="left")
-        .join(_shares(cohorts), on="family_id", how="left")
-        .with_columns(
-            pl.col("verdict").fill_null("not_decided"), pl.col("not_met", "unknown").fill_null(""), day=pl.lit(day)
+    tables = frozenset().union(*(item.tables for item in items))
+    cohorts, _ = measure_cohorts(_about(evidence, families, tables), together, day, calendar)
+    own = decide_by("bulk", cohorts).filter(pl.col("subject_id") == "")
+    frames = []
+    for item in items:
+        is_item = (pl.col("item") == item.name) & (pl.col("part") != "result")
+        listed = {
+            verdict: pl.col("item")
+            .filter((pl.col("verdict") == verdict) & pl.col("item").is_in(sorted(item.criteria)))
+            .sort()
+            .str.join(";")
+            for verdict in ("not_met", "unknown")
+        }
+        by_family = own.group_by("family_id").agg(verdict=pl.col("verdict").filter(is_item).first(), **listed)
+        read = item.reads(day)
+        frames.append(
+            families.to_frame()
+            .join(by_family, on="family_id", how="left")
+            .join(_rests_on(cohorts, read, calendar), on="family_id", how="left")
+            .join(_shares(cohorts, read), on="family_id", how="left")
+            .with_columns(
+                pl.col("verdict").fill_null("not_decided"),
+                pl.col("not_met", "unknown").fill_null(""),
+                day=pl.lit(day),
+                item=pl.lit(item.name),
+            )
+            .select(VERDICTS.names())
+            .cast(VERDICTS)
         )
-        .select(VERDICTS.names())
-        .cast(VERDICTS)
-    )
+    return pl.concat(frames)
 
 
 def _about(evidence: Evidence, families: pl.Series, tables: frozenset[str]) -> Evidence:
@@ -391,46 +415,36 @@ def _about(evidence: Evidence, families: pl.Series, tables: frozenset[str]) -> E
     )
 
 
-def _rests_on(cohorts: Sequence[Cohort], calendar: Calendar) -> pl.DataFrame:
-    """`family_id`, `rests_on`."""
-    rows = []
+def _rests_on(cohorts: Sequence[Cohort], read: Mapping[str, Measure], calendar: Calendar) -> pl.DataFrame:
+    """`family_id`, `rests_on`, of the facts that are `read`."""
+    rows = [pl.DataFrame(schema={"family_id": pl.String, "rests_on": pl.String})]
     for cohort in cohorts:
-        rules, facts = cohort.rules, cohort.facts
-        measures = dict(rules.family_measures) | {key: measure for key, (measure, _) in rules.member_measures.items()}
-        for frame in (facts.families, facts.members):
-            for key in frame.columns:
-                measure = measures.get(key)
-                if measure is None or measure.is_read_at_engagement or {"attendance", "marks"} & {*measure.sources}:
-                    continue
+        for frame in (cohort.facts.families, cohort.facts.members):
+            for key in read.keys() & set(frame.columns):
+                sources = [table for table in read[key].sources if table not in ("attendance", "marks")]
                 known = frame.filter(pl.col(key).struct.field("value").is_not_null()).select("family_id")
-                until = _covered_until(measure, rules.on, rules.number, calendar)
-                for table in measure.sources:
-                    rows.append(known.with_columns(rests_on=pl.lit(f"{table} {until}")))
-    schema = {"family_id": pl.String, "rests_on": pl.String}
-    return pl.concat([pl.DataFrame(schema=schema), *rows]).unique().group_by("family_id").agg(pl.col("rests_on").sort())
+                until = _covered_until(read[key], cohort.rules.on, calendar)
+                rows += [known.with_columns(rests_on=pl.lit(f"{table} {until}")) for table in sources]
+    return pl.concat(rows).unique().group_by("family_id").agg(pl.col("rests_on").sort())
 
 
-def _covered_until(measure: Measure, on: date, number: object, calendar: Calendar) -> date:
+def _covered_until(measure: Measure, on: date, calendar: Calendar) -> date:
     """The last day for which a measure's source must be complete."""
     if isinstance(measure, TermMeasure):
         return calendar.completed_before(on, 1)[-1].until
-    if not isinstance(measure, WindowMeasure) and "as_of" in (
-        measure.arguments().get("on"),
-        measure.arguments().get("at"),
-    ):
-        return on
-    return on - timedelta(days=1)
+    return on if measure.arguments().get("on") == "as_of" else on - timedelta(days=1)
 
 
-def _shares(cohorts: Sequence[Cohort]) -> pl.DataFrame:
-    """`family_id`, `shares`."""
-    rows = []
-    for cohort in cohorts:
-        for key, (measure, _) in cohort.rules.member_measures.items():
-            if measure.unit != "share" or measure.is_read_at_engagement:
-                continue
-            fact = pl.col(key).struct.field
-            share = pl.struct("subject_id", fact=pl.lit(key), value=fact("value"), of=fact("of"))
-            rows.append(cohort.facts.members.filter(fact("of").is_not_null()).select("family_id", shares=share))
+def _shares(cohorts: Sequence[Cohort], read: Mapping[str, Measure]) -> pl.DataFrame:
+    """`family_id`, `shares`, of the facts that are `read`."""
     schema = {"family_id": VERDICTS["family_id"], "shares": VERDICTS["shares"].inner}  # type: ignore[attr-defined]
-    return pl.concat([pl.DataFrame(schema=schema), *rows]).group_by("family_id").agg("shares")
+    rows = [pl.DataFrame(schema=schema)]
+    for cohort in cohorts:
+        for key in sorted(read.keys() & cohort.rules.member_measures.keys()):
+            if read[key].unit == "share":
+                fact = pl.col(key).struct.field
+                share = pl.struct("subject_id", fact=pl.lit(key), value=fact("value"), of=fact("of"))
+                rows.append(cohort.facts.members.filter(fact("of").is_not_null()).select("family_id", shares=share))
+    return (
+        pl.concat(rows).group_by("family_id").agg(pl.col("shares").sort_by(pl.col("shares").struct.field("subject_id")))
+    )

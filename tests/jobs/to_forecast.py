@@ -151,11 +151,9 @@ def at_random(seed: int, families: int, as_of: date, last: date) -> Families:
         need = draw.choice(("local_discretion", "mental_health"))
         made.row("needs", family_id=family_id, need=need, identified_on=near())
         made.row("outcomes", family_id=family_id, need=need, status="achieved", observed_on=near())
-    # A spell that ends before it starts, or somebody who leaves before they are born, would be in quarantine.
-    for row in made.rows["employment"]:
-        if row.get("ends_on") and row["ends_on"] < row["starts_on"]:  # type: ignore[operator]
-            row["ends_on"] = None
-    for row in made.rows["social_care"]:
-        if row.get("ends_on") and row["ends_on"] < row["starts_on"]:  # type: ignore[operator]
-            row["ends_on"] = None
+    # A spell that ends before it starts would be in quarantine.
+    for spell in made.rows["employment"] + made.rows["social_care"]:
+        starts_on, ends_on = spell["starts_on"], spell.get("ends_on")
+        if isinstance(starts_on, date) and isinstance(ends_on, date) and ends_on < starts_on:
+            spell["ends_on"] = None
     return made
