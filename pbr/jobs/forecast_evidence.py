@@ -61,12 +61,13 @@ def suppose_nothing_new(gathered: Gathered, as_of: date, last: date) -> Supposed
 def _attendance_until(gathered: Gathered, as_of: date) -> date:
     """The last day of which attendance is known: by what the source covers, else the day before it was extracted."""
     for table in ("attendance", "marks"):
-        if (source := gathered.workspace.sources.get(table)) is None:
+        if table not in gathered.extracts:
             continue
-        if source.covers is not None:
-            return source.covers.until
-        if source.extracted_on is not None:
-            return source.extracted_on - timedelta(days=1)
+        covers, extracted_on = gathered.extracts[table].covers, gathered.workspace.sources[table].extracted_on
+        if covers is not None:
+            return covers.until
+        if extracted_on is not None:
+            return extracted_on - timedelta(days=1)
         break
     return as_of - timedelta(days=1)
 
