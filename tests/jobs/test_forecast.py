@@ -18,7 +18,7 @@ import pytest
 from pbr.errors import Faults
 from pbr.jobs.decide import calendar_of, decide_by, gather, measure_by
 from pbr.jobs.forecast import CUTS, STATES, WINDOWS, WORKLIST, Forecast, forecast, write
-from pbr.jobs.forecast_days import ELIGIBLE, item_of, verdicts
+from pbr.jobs.forecast_days import ELIGIBLE, verdicts
 from pbr.jobs.forecast_evidence import suppose_nothing_new
 from pbr.jobs.frameworks import Framework
 from pbr.rulebook.load import load_pack
@@ -266,25 +266,16 @@ def test_what_the_extracts_say_of_days_to_come_counts(tmp_path: Path) -> None:
 # -------------------------------------------------------------------------------------------------- against plain scans
 
 
-@pytest.mark.parametrize(
-    ("pack", "as_of", "days", "seed"),
-    [("phase-1", date(2014, 12, 24), 10, 1), ("phase-2", date(2016, 12, 30), 4, 2)],
-)
-def test_no_day_is_overlooked_that_a_plain_scan_of_every_day_finds(
-    tmp_path: Path, pack: str, as_of: date, days: int, seed: int
-) -> None:
-    last = as_of + days * DAY
-    made = at_random(seed, 25, as_of, last)
-    covers = (date(as_of.year - 4, 9, 1), as_of - 10 * DAY)
-    gathered = gather(made.write(tmp_path / "authority", pack=pack, windows=(), covers=covers))
+def test_no_day_is_overlooked_that_a_plain_scan_of_every_day_finds(tmp_path: Path) -> None:
+    as_of, last = date(2014, 12, 24), date(2015, 1, 3)
+    made = at_random(1, 25, as_of, last)
+    covers = (date(2010, 9, 1), as_of - 10 * DAY)
+    gathered = gather(made.write(tmp_path / "authority", windows=(), covers=covers))
     supposed = suppose_nothing_new(gathered, as_of, last).gathered
-    whole, calendar = load_pack(pack), calendar_of(gathered.workspace)
-    # Flags change no verdict, and take long; so does the eligibility of the second programme.
+    whole, calendar = load_pack("phase-1"), calendar_of(gathered.workspace)
+    # Flags change no verdict, and take long.
     loaded = replace(whole, pack=whole.pack.model_copy(update={"flags": {}}))
     names = (ELIGIBLE, *loaded.pack.routes)
-    if pack != "phase-1":
-        names = ("sustained_progress",)
-        loaded = item_of(whole, *names).pack
     plain = list(_every_day(supposed, loaded, as_of, last))
     looked_at = verdicts(loaded, names, supposed.evidence, supposed.families, calendar, as_of, last)
     changes = 0
@@ -295,7 +286,7 @@ def test_no_day_is_overlooked_that_a_plain_scan_of_every_day_finds(
             expected = decided.get((str(family_id), str(name)), "not_decided")
             assert by_day[until_now] == expected, (name, family_id, day)
         changes += len(set(by_day.values())) > 1
-    assert changes > 2
+    assert changes > 5
     assert looked_at.height < len(plain) * supposed.families.height * len(names)
 
 
