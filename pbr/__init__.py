@@ -31,6 +31,7 @@ from pbr.jobs.decide import Decision, decide
 from pbr.jobs.demo import make_authority
 from pbr.jobs.eligible import Eligibility, eligible
 from pbr.jobs.explain import Explanation, explain
+from pbr.jobs.forecast import Forecast, forecast
 from pbr.jobs.impact import Impact, impact
 from pbr.jobs.prepare import Preparation, prepare
 from pbr.jobs.replay import Replay, replay
@@ -46,6 +47,7 @@ __all__ = [
     "Explanation",
     "Fault",
     "Faults",
+    "Forecast",
     "Impact",
     "PbrError",
     "Preparation",
@@ -57,6 +59,7 @@ __all__ = [
     "draw_sample",
     "eligible",
     "explain",
+    "forecast",
     "impact",
     "load_pack",
     "make_authority",

@@ -157,8 +157,8 @@ the controls in `holds` (joined with `;`), or `pass`, a discretionary pass of a 
 empty until a second person approves; `entry` is its number in the ledger."""
 
 FOUND_WRONG = pl.Schema({"decision_id": pl.String(), "route": pl.String(), "act": pl.String(), "entry": pl.Int64()})
-"""`found_wrong.csv`: decisions of this batch found wrong on a route before, and by which entry: by an `audit`, or by the
-reversal of their line (`repay`, `withdraw`)."""
+"""`found_wrong.csv`: decisions of this batch that were found wrong on a route before, and by which entry: by an
+`audit`, or by the reversal of their line (`repay`, `withdraw`)."""
 
 TABLES: dict[str, pl.Schema] = {
     "claim.csv": CLAIM,

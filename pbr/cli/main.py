@@ -13,6 +13,7 @@ from pbr.cli.demo import demo
 from pbr.cli.doctor import doctor
 from pbr.cli.eligible import eligible
 from pbr.cli.explain import explain
+from pbr.cli.forecast import forecast
 from pbr.cli.keys import keys
 from pbr.cli.ledger import ledger
 from pbr.cli.match import match
@@ -34,8 +35,8 @@ def main() -> None:
 
 
 for command in (
-    *(check, decide, eligible, claim, override, verify, replay, explain, audit, match, review, ledger, keys, rules),
-    *(doctor, demo),
+    *(check, decide, eligible, forecast, claim, override, verify, replay, explain, audit, match, review),
+    *(ledger, keys, rules, doctor, demo),
 ):
     main.add_command(command)
 

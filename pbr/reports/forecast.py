@@ -1,0 +1,70 @@
+"""The forecast as a page: pounds by claim window, and the worklist.
+
+In: the tables of a forecast (`jobs.forecast`), titles for routes, and the days that it is about. Out: HTML that stands
+by itself (no script, nothing fetched), the same to the byte every time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import jinja2
+import polars as pl
+from jinja2.sandbox import SandboxedEnvironment
+
+from pbr.claims.pages import grouped, long_date
+from pbr.rulebook.words import spoken
+from pbr.values import pounds
+
+LISTED = ("claimable_now", "held", "waiting", "needs_evidence")
+"""The states of rows that are listed; the others are counted, and in the table."""
+
+
+def page(
+    authority: str,
+    as_of: date,
+    last: date,
+    windows: pl.DataFrame,
+    worklist: pl.DataFrame,
+    titles: Mapping[str, str],
+    warnings: Sequence[str],
+) -> bytes:
+    """`forecast.html`. `windows` and `worklist`: in the columns of `jobs.forecast`."""
+    pence = ["amount_pence", "met_today_pence", "to_come_pence", "held_pence"]
+    totals = windows.group_by("window", "opens", "closes", maintain_order=True).agg(
+        pl.col("lines", "met_today_lines", "to_come_lines", "held_lines", "lapsing_lines", *pence).sum()
+    )
+    by_state = worklist.group_by("state").agg(rows=pl.len(), families=pl.col("family_id").n_unique())
+    return (
+        _templates()
+        .get_template("forecast.html")
+        .render(
+            authority=authority,
+            as_of=as_of,
+            last=last,
+            windows=[
+                {**total, "routes": windows.filter(pl.col("window") == total["window"]).to_dicts()}
+                for total in totals.to_dicts()
+            ],
+            states=by_state.sort("state").to_dicts(),
+            rows=worklist.filter(pl.col("state").is_in(LISTED)).to_dicts(),
+            titles=titles,
+            warnings=warnings,
+        )
+        .encode()
+    )
+
+
+def _templates() -> SandboxedEnvironment:
+    templates = SandboxedEnvironment(
+        # The pages of a claim and of a report look alike.
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader("pbr.reports"), jinja2.PackageLoader("pbr.claims")]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    templates.filters |= {"pounds": pounds, "long_date": long_date, "words": spoken, "number": grouped}
+    return templates
