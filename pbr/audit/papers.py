@@ -189,7 +189,7 @@ class _Family:
         joined_between = pl.col("joined_on").is_between(engaged, as_of).fill_null(False)
         around = members.filter(was_there | joined_between).sort("person_id", "joined_on")
         for row in around.iter_rows(named=True):
-            days = [f"joined {row['joined_on'] or 'before all records'}"]
+            days = [f"joined {row['joined_on'] or 'by birth or before all records'}"]
             days += [f"left {row['left_on']}"] if row["left_on"] else []
             lives = {True: "lives with the family", False: "lives elsewhere", None: "residence not recorded"}
             responsible = " with parental responsibility" if row["parental_responsibility"] else ""
@@ -492,6 +492,10 @@ def _moves(members: pl.DataFrame, engaged: date, as_of: date) -> Iterator[str]:
     for what, column in (("joined", "joined_on"), ("left", "left_on")):
         moved = members.filter(pl.col(column) > engaged, pl.col(column) <= as_of).sort(column, "person_id")
         yield from (f"{person} {what} {day}" for person, day in moved.select("person_id", column).iter_rows())
+    born = members.filter(
+        pl.col("joined_on").is_null(), pl.col("at_engagement").is_null(), pl.col("at_as_of") == "child"
+    )
+    yield from (f"{person} was born" for person in born["person_id"].sort())
 
 
 def _on_record(is_there: bool) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from shlex import quote
 from textwrap import wrap
 from typing import Any
 
@@ -147,7 +148,7 @@ def _sample(sheet: Worksheet, look: _Look, papers: Sequence[Paper], run: BatchRu
 
 def described(run: BatchRun, drawing: Drawing) -> dict[str, str]:
     """What the batch is and how the sample was drawn, by name, for the head of every form of the papers."""
-    again = f'--seed "{drawing.seed}" --size {drawing.size}'
+    again = f"--seed {quote(drawing.seed)} --size {drawing.size}"
     by_lot = drawing.size - drawing.always
     return {
         "Bundle": run.bundle_name,

@@ -118,8 +118,9 @@ MEMBERS = pl.Schema(
         "parental_responsibility": pl.Boolean(),
     }
 )
-"""`members.parquet`: who belongs to the decided families, one row a period. `at_engagement` and `at_as_of`: `child` or
-`adult` where the period holds on that day, else null."""
+"""`members.parquet`: who belongs to the decided families, one row a period. `joined_on` is null for always, and where
+it would be a birthday. `at_engagement` and `at_as_of`: `child` or `adult` where the period holds on that day, else
+null."""
 
 RECORDS = pl.Schema(
     {

@@ -113,8 +113,12 @@ def _families(measurement: Measurement, key: bytes | None) -> pl.DataFrame:
 def _members(measurement: Measurement) -> pl.DataFrame:
     engaged = _decided(measurement).select("family_id", "engaged_on")
     of_decided = measurement.extracts["members"].accepted.join(engaged, on="family_id")
+    # Who joined by being born would be named by their birthday; nobody is a member before it, joined or not.
+    joined_on = pl.when(pl.col("joined_on") > pl.col("date_of_birth")).then("joined_on")
     return of_decided.with_columns(
-        at_engagement=_child_or_adult(pl.col("engaged_on")), at_as_of=_child_or_adult(pl.lit(measurement.as_of))
+        joined_on=joined_on,
+        at_engagement=_child_or_adult(pl.col("engaged_on")),
+        at_as_of=_child_or_adult(pl.lit(measurement.as_of)),
     ).select(MEMBERS.names())
 
 

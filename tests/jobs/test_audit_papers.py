@@ -162,6 +162,23 @@ def test_members_are_named_by_id_with_child_or_adult_on_both_days_and_who_moved(
             assert f"{person} belongs to the family on {paper.engaged_on}: child" in told
 
 
+def test_a_child_born_since_engagement_has_joined_without_a_day(bundle: OpenBundle, lines: pl.DataFrame) -> None:
+    members = bundle.tables["members.parquet"]
+    of_line = members.filter(pl.col("family_id") == lines["family_id"][0])[:1]
+    born = of_line.with_columns(
+        person_id=pl.lit("P9"),
+        joined_on=pl.lit(None, pl.Date),
+        at_engagement=pl.lit(None, pl.String),
+        at_as_of=pl.lit("child"),
+    )
+    (paper,) = papers_of(with_table(bundle, "members.parquet", pl.concat([members, born])), lines[:1])
+    told = group(paper, "Identity").checks
+    assert "P9 was born" in told[-1].fact
+    assert [check.fact.split(";")[0] for check in told if check.tests.startswith("P9 ")] == [
+        f"on {paper.engaged_on}: no member"
+    ]
+
+
 @pytest.mark.parametrize(
     ("column", "value", "fact", "result"),
     [

@@ -66,6 +66,21 @@ def test_members_tell_who_was_a_child_or_an_adult_or_not_there_on_either_day(cla
     assert set(members["at_engagement"].drop_nulls()) == {"child", "adult"}
 
 
+def test_who_joined_by_being_born_is_not_named_by_the_birthday(copy: Path) -> None:
+    path = copy / "sources" / "members.csv"
+    members = pl.read_csv(path, infer_schema=False).with_row_index("at")
+    is_first = pl.col("at") == 0
+    born, after = (pl.when(is_first).then(pl.lit(day)) for day in ("2013-12-01", "2013-12-02"))
+    for joined, told in ((born, None), (after, date(2013, 12, 2))):
+        others = {"date_of_birth": born.otherwise("date_of_birth"), "joined_on": joined.otherwise("joined_on")}
+        changed = members.with_columns(**others, left_on=pl.when(~is_first).then("left_on")).drop("at")
+        changed.write_csv(path)
+        row = members.row(0, named=True)
+        theirs = carried(measure_workspace(copy, DATE), None).members.filter(pl.col("person_id") == row["person_id"])
+        assert theirs["joined_on"].to_list() == [told]
+        assert theirs["at_as_of"].to_list() == ["child"]
+
+
 def test_every_record_that_a_fact_cites_says_something_of_a_file_that_the_run_names(claimed: Path) -> None:
     records, facts = table(claimed, "records.parquet"), table(claimed, "facts.parquet")
     assert set(facts["records"].explode().drop_nulls()) == set(records["record_id"])
