@@ -35,7 +35,7 @@ layers: $(installed) ## who may import whom
 	$(bin)/lint-imports --no-logo
 
 tests: $(installed) ## the tests, and the examples in docstrings and in the README
-	$(bin)/pytest -n $(WORKERS)
+	$(bin)/pytest -n $(WORKERS) --dist worksteal
 
 mutants: $(installed) ## every small mistake that could be made in a rule pack, and whether one of its cases tells it
 	$(bin)/python -m tests.rulebook.mutants
@@ -46,7 +46,7 @@ lowest: $(installed) ## the tests again, on the lowest versions that pyproject.t
 	$(uv) venv -q --clear --python $(bin)/python build/lowest
 	$(uv) pip install -q --python build/lowest -r build/lowest.txt --editable . \
 		build cogapp hatchling hypothesis packaging pytest pytest-xdist xlsxwriter
-	build/lowest/bin/python -m pytest -n $(WORKERS)
+	build/lowest/bin/python -m pytest -n $(WORKERS) --dist worksteal
 
 bench: $(installed) ## where time and memory go, beside the floor of a bare query
 	$(bin)/python -m tests.bench

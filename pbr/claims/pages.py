@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from typing import Any
 
 import jinja2
@@ -80,7 +81,9 @@ def rulebook(book: Rulebook) -> bytes:
     return _templates().get_template("rulebook.html").render(book=book, parts=PARTS).encode()
 
 
+@cache
 def _templates() -> SandboxedEnvironment:
+    """Kept, for it keeps the pages that it has compiled."""
     templates = SandboxedEnvironment(
         loader=jinja2.PackageLoader("pbr.claims"),
         autoescape=True,

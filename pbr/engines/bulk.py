@@ -33,7 +33,7 @@ from pbr.rulebook.model import (
     UnverifiedRuleFlag,
     When,
 )
-from pbr.rulebook.rules import Rules, walk
+from pbr.rulebook.rules import Rules, parts, walk
 from pbr.values import REASONS, Share, Verdict
 
 NOT_APPLICABLE, NOT_MET, UNKNOWN, MET = range(4)
@@ -120,15 +120,14 @@ def decide(facts: Facts, rules: Rules) -> pl.DataFrame:
     quantifiers = quantifiers_in(rules.expressions())
     members, tallied = judge_members(facts, quantifiers, rules)
     known: dict[Expression | str, Judged] = {q: quantified(q, n, rules) for n, q in enumerate(quantifiers)}
-    families = facts.families.lazy().join(tallied, on="family_id", how="left", maintain_order="left")
+    judged = facts.families.join(tallied.collect(), on="family_id", how="left", maintain_order="left")
     for group in (pack.eligibility, pack.results):
         for name, criterion in group.items():
-            families = _with_columns(families, name, judge(criterion.test, Scope(rules, known)))
+            judged = _with_judged(judged, name, criterion.test, Scope(rules, known))
             known[name] = _columns(name)
     scope = Scope(rules, known)
     for name, route in pack.routes.items():
-        families = _with_columns(families, f"route {name}", judge(route.test, scope))
-    judged = families.collect()
+        judged = _with_judged(judged, f"route {name}", route.test, scope)
     flags = {name: _flags(name, judged, members, quantifiers, scope) for name in pack.routes}
     judged = judged.with_columns(
         **{
@@ -141,16 +140,53 @@ def decide(facts: Facts, rules: Rules) -> pl.DataFrame:
             if of_route
         }
     )
-    rows = [*_family_rows(judged, rules), *_member_rows(members, quantifiers, rules)]
+    rows = pl.concat([*_family_rows(judged, rules), *_member_rows(members, quantifiers, rules)]).with_columns(
+        verdict=pl.col("verdict").replace_strict(VERDICTS, return_dtype=pl.String),
+        reason=pl.col("reason").replace_strict(REASON_TEXT, return_dtype=pl.String),
+    )
     columns = [name for name in SCHEMA if name != "decision_id"]
-    return pl.concat(rows).select(columns).sort(ORDER).collect()
+    return rows.select(columns).sort(ORDER).collect()
 
 
 def _columns(name: str) -> Judged:
-    return Judged(*[pl.col(f"{name} {what}") for what in ("verdict", "reasons", "unverified")])
+    return Judged(*[pl.col(column) for column in _names(name)])
 
 
-def _with_columns(frame: pl.LazyFrame, name: str, judged: Judged) -> pl.LazyFrame:
+def _with_judged(frame: pl.DataFrame, name: str, test: Expression, scope: Scope) -> pl.DataFrame:
+    """The frame with a test judged, in the three columns of `name`."""
+    inner, known = _with_parts(frame, test, scope)
+    return _with_columns(inner, name, judge(test, known)).select(*frame.columns, *_names(name))
+
+
+def _with_parts(frame: pl.DataFrame, test: Expression, scope: Scope) -> tuple[pl.DataFrame, Scope]:
+    """The frame with everything inside a test judged, innermost first, and the scope that knows it.
+
+    An expression of verdicts holds those of its parts several times, so that a whole test as one expression grows with
+    every level, and Polars takes seconds over it however few the families are.
+    """
+    known = dict(scope.known)
+    for node in reversed(list(_walk_unknown(test, known))[1:]):
+        if node not in known:
+            name = f"part {len(known)}"
+            frame = _with_columns(frame, name, judge(node, replace(scope, known=known)))
+            known[node] = _columns(name)
+    return frame, replace(scope, known=known)
+
+
+def _walk_unknown(node: Expression, known: Mapping[Expression | str, Judged]) -> Iterator[Expression]:
+    """A node and everything inside it, outermost first, but what is known."""
+    if node in known or isinstance(node, CriterionRef):
+        return
+    yield node
+    for part in parts(node):
+        yield from _walk_unknown(part, known)
+
+
+def _names(name: str) -> list[str]:
+    return [f"{name} {what}" for what in ("verdict", "reasons", "unverified")]
+
+
+def _with_columns(frame: pl.DataFrame, name: str, judged: Judged) -> pl.DataFrame:
     return frame.with_columns(
         judged.verdict.cast(pl.UInt8).alias(f"{name} verdict"),
         judged.reasons.cast(REASON_BITS).alias(f"{name} reasons"),
@@ -314,16 +350,17 @@ def quantifiers_in(tests: Iterable[Expression]) -> list[Quantifier]:
 
 def judge_members(facts: Facts, quantifiers: list[Quantifier], rules: Rules) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     """Every quantifier's body for every member, null for those who hold not its role; and its tallies by family."""
-    members = facts.members.lazy()
+    members, columns, scope = facts.members, facts.members.columns, Scope(rules)
     for n, q in enumerate(quantifiers):
-        judged = judge(q.that, Scope(rules))
-        held = pl.col(rules.role(q).key)
+        members, scope = _with_parts(members, q.that, scope)
+        judged, held = judge(q.that, scope), pl.col(rules.role(q).key)
         members = members.with_columns(
             pl.when(held).then(judged.verdict).cast(pl.UInt8).alias(f"q{n} verdict"),
             pl.when(held).then(judged.reasons).cast(REASON_BITS).alias(f"q{n} reasons"),
             pl.when(held).then(judged.unverified).alias(f"q{n} unverified"),
         )
-    judged_members = members.collect().lazy()
+        columns = [*columns, *_names(f"q{n}")]
+    judged_members = members.select(columns).lazy()
     tallies = [expr for n in range(len(quantifiers)) for expr in _tally(n)]
     return judged_members, judged_members.group_by("family_id").agg(tallies)
 
@@ -605,14 +642,15 @@ def _rows(
     values: tuple[pl.Expr, pl.Expr],
     flags: pl.Expr,
 ) -> pl.LazyFrame:
+    """One criterion's rows, the verdict and the reasons still numbers."""
     return frame.select(
         "family_id",
         part=pl.lit(part),
         item=pl.lit(item),
         subject_id=subject_id,
-        verdict=pl.col(f"{prefix} verdict").replace_strict(VERDICTS, return_dtype=pl.String),
+        verdict=pl.col(f"{prefix} verdict"),
         value=values[0],
         baseline=values[1],
-        reason=pl.col(f"{prefix} reasons").replace_strict(REASON_TEXT, return_dtype=pl.String),
+        reason=pl.col(f"{prefix} reasons"),
         flags=flags,
     )

@@ -478,7 +478,8 @@ def _for_people(keyed: _Keyed, links: pl.DataFrame) -> pl.DataFrame:
         .select(*NEEDED[:4], pl.exclude(*NEEDED[:4], *pairs), *pairs)
         .with_columns(verdict=pl.lit(None, pl.String), why=pl.lit(None, pl.String))
     )
-    return told.with_columns(not_a_formula(pl.col(pl.String)).name.keep())
+    text = [name for name, kind in told.schema.items() if kind == pl.String]
+    return told.with_columns(not_a_formula(pl.col(name)).alias(name) for name in text)
 
 
 # ---------------------------------------------------------------------------------------------------------- the files

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -188,14 +189,25 @@ def _read(folder: Path, name: str) -> LoadedPack:
     """A pack without overlay, from its folder; faults call the folder by `name`."""
     faults: list[Fault] = []
     files = _files(folder, name, faults)
+    return _built(folder, name, tuple(files.items()), folder.parent == packs_folder(), tuple(faults))
+
+
+@lru_cache(maxsize=16)
+def _built(
+    folder: Path, name: str, files: tuple[tuple[str, bytes], ...], of_pbr: bool, found: tuple[Fault, ...]
+) -> LoadedPack:
+    """The pack of a folder's files, and of what was `found` wrong with them. Nothing of a pack changes once it is read,
+    so what was read of the same bytes is the same pack; faults are found anew.
+    """
+    faults = list(found)
     documents = []
-    for file, content in files.items():
-        document, found = marked.read(content, f"{name}/{file}")
+    for file, content in files:
+        document, unread = marked.read(content, f"{name}/{file}")
         documents.append(document)
-        faults += found
+        faults += unread
     sources, data = _together(documents, faults)
     pack = Builder(lambda path: _place(sources, path), data, faults).pack()
-    if pack is not None and folder.parent == packs_folder() and pack.id != folder.name:
+    if pack is not None and of_pbr and pack.id != folder.name:
         faults.append(
             Fault(
                 "E230",
@@ -206,7 +218,7 @@ def _read(folder: Path, name: str) -> LoadedPack:
         )
     if faults or pack is None:
         raise Faults(_without_echoes(faults))
-    return LoadedPack(pack, pack_digest(pack), folder, files, sources)
+    return LoadedPack(pack, pack_digest(pack), folder, dict(files), sources)
 
 
 def _passes_for_another(loaded: LoadedPack) -> Fault | None:
