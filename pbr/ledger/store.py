@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import fields
 from datetime import UTC, date, datetime
@@ -263,29 +263,50 @@ class Ledger:
         nobody, E630 a batch where none is meant or none where one is, E631–E634 reviews' decisions, E640–E647 whoever
         makes it, and what is particular to its kind (`pbr.ledger.kinds`).
         """
+        (entry,) = self.append_all([(kind, batch_id, body)], at=at, by=by)
+        return entry
+
+    def append_all(
+        self, wanted: Sequence[tuple[str, str, Mapping[str, Any]]], *, at: datetime, by: str | Signer
+    ) -> list[Entry]:
+        """Add several entries (kind, batch id, body) in their order, all of them or none. As `append` otherwise."""
         if at.tzinfo is None:
             raise ValueError("an entry's time needs its zone")
-        place = place_of(kind, batch_id)
-        try:
-            text = written_body(kind, body, place)
-        except TypeError as error:
-            unfit = Fault("E603", place, f"{kind}: {error}", "Write whole pence, text and dates.")
-            raise Faults(unfit) from error
+        texts = [_text_of(*each) for each in wanted]
         when = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         with self._faults_told(), self._sole_writer():
-            if faults := body_faults(kind, text, place):
-                raise Faults(faults)
             books, last = self.books(), self.last()
-            seq, previous = (last.seq + 1, last.digest) if last else (1, FIRST)
-            key = by.key if isinstance(by, Signer) else ""
-            name = _name_of(by, books, kind, body)
-            if refused := refusals(books, step_of(seq, kind, batch_id, text, name, key)):
-                raise Faults(refused)
-            said = (seq, when, name, kind, batch_id, text, previous)
-            signature = by.sign(words_of(*said)) if isinstance(by, Signer) else ""
-            entry = Entry(*said, entry_digest(*said, key, signature), key, signature)
-            values = ", ".join("?" * len(_COLUMNS))
-            self._db.execute(f"INSERT INTO entries ({_NAMED}) VALUES ({values})", tuple(vars(entry).values()))
+            added = []
+            for (kind, batch_id, body), text in zip(wanted, texts, strict=True):
+                last = self._add(books, last, kind, batch_id, text, when, by, str(body.get("person")))
+                added.append(last)
+        return added
+
+    def _add(
+        self,
+        books: Books,
+        last: Entry | None,
+        kind: str,
+        batch_id: str,
+        text: str,
+        when: str,
+        by: str | Signer,
+        person: str,
+    ) -> Entry:
+        if faults := body_faults(kind, text, place_of(kind, batch_id)):
+            raise Faults(faults)
+        seq, previous = (last.seq + 1, last.digest) if last else (1, FIRST)
+        key = by.key if isinstance(by, Signer) else ""
+        name = by if isinstance(by, str) else _name_of(by, books, person if kind == "registered" else "")
+        step = step_of(seq, kind, batch_id, text, name, key)
+        if refused := refusals(books, step):
+            raise Faults(refused)
+        said = (seq, when, name, kind, batch_id, text, previous)
+        signature = by.sign(words_of(*said)) if isinstance(by, Signer) else ""
+        entry = Entry(*said, entry_digest(*said, key, signature), key, signature)
+        values = ", ".join("?" * len(_COLUMNS))
+        self._db.execute(f"INSERT INTO entries ({_NAMED}) VALUES ({values})", tuple(vars(entry).values()))
+        books.enter(step)
         return entry
 
     # -------------------------------------------------------------------------------------------------------- reading
@@ -557,14 +578,21 @@ def _line_row(line: ClaimLine) -> dict[str, Any]:
     }
 
 
-def _name_of(by: str | Signer, books: Books, kind: str, body: Mapping[str, Any]) -> str:
-    """Who makes an entry: the name given, or what the register calls the key; of the first key, what it says itself."""
-    if isinstance(by, str):
-        return by
+def _text_of(kind: str, batch_id: str, body: Mapping[str, Any]) -> str:
+    """A body's canonical text. Raises Faults (E603) where a value has none."""
+    place = place_of(kind, batch_id)
+    try:
+        return written_body(kind, body, place)
+    except TypeError as error:
+        raise Faults(Fault("E603", place, f"{kind}: {error}", "Write whole pence, text and dates.")) from error
+
+
+def _name_of(by: Signer, books: Books, person: str) -> str:
+    """What the register calls the key; of the first key that is registered, what its own entry says (`person`)."""
     known = books.keys.get(by.key)
     if known is not None:
         return known.person
-    return str(body["person"]) if kind == "registered" and not books.keys else "whoever signs"
+    return person if person and not books.keys else "whoever signs"
 
 
 def _new() -> Database:
