@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pbr.canonical import canonical, digest
@@ -16,6 +17,9 @@ from pbr.ledger.books import Books
 from pbr.ledger.kinds import body_faults, refusals, step_of
 from pbr.ledger.migrations import FIRST
 from pbr.ledger.signatures import holds, words_of
+
+WHEN = "%Y-%m-%dT%H:%M:%SZ"
+"""How an entry's time is written, in UTC."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,13 @@ def first_misfit(entries: Iterable[Entry], ever_added: int, place: str) -> Fault
     return None
 
 
+def _is_time(at: str) -> bool:
+    try:
+        return datetime.strptime(at, "%Y-%m-%dT%H:%M:%S%z").strftime(WHEN) == at
+    except ValueError:
+        return False
+
+
 def own_fault(entry: Entry, here: str) -> Fault | None:
     """Why an entry is not, by itself, as it was written: its digest, and its signature where it has one."""
     restore = "Restore the ledger from a backup taken before, and find out who could write to the file."
@@ -93,6 +104,8 @@ def _meaning_fault(entry: Entry, here: str, books: Books) -> Fault | None:
     found = body_faults(entry.kind, entry.body, here)
     if not found and canonical(entry.says).decode() != entry.body:
         found = [Fault("E603", here, f"{entry.kind}: the body is not in canonical form", "")]
+    if not found and not _is_time(entry.at):
+        found = [Fault("E603", here, f"{entry.kind}: its time is not in UTC, to the second", "")]
     if not found:
         step = step_of(entry.seq, entry.kind, entry.batch_id, entry.body, entry.by, entry.key)
         found = refusals(books, step)

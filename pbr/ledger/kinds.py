@@ -136,6 +136,16 @@ def _superseded_faults(books: Books, step: Step) -> Iterator[Fault]:
             yield Fault("E658", f"batch {step.batch_id}", what, "Supersede the earlier line first.")
 
 
+def imported_wrongly(books: Books, step: Step) -> Iterator[Fault]:
+    """What is claimed twice, and a line on which more was paid than claimed."""
+    yield from claimed_twice(books, step)
+    for line in step.says["lines"]:
+        if line["paid_pence"] > line["amount_pence"]:
+            sums = f"{line['amount_pence']} pence claimed, {line['paid_pence']} paid"
+            what = f"line {line['line_id']} was paid beyond what was claimed: {sums}"
+            yield Fault("E656", f"batch {step.batch_id}", what, "Correct the record that is imported.")
+
+
 def unsound(books: Books, step: Step) -> Iterator[Fault]:
     """An audit's results that are not this batch's, or that do not add up to what they are entered as."""
     batch, says, place = books.batches[step.batch_id], step.says, f"batch {step.batch_id}"
@@ -181,8 +191,8 @@ def paid_wrongly(books: Books, step: Step) -> Iterator[Fault]:
     """A payment for a line that is not there, that is reversed, or beyond what was claimed; a remittance twice."""
     batch, place = books.batches[step.batch_id], f"batch {step.batch_id}"
     reference = step.says["reference"]
-    if reference in batch.remittances:
-        what = f"remittance {reference} was entered already, by entry {batch.remittances[reference]}"
+    if entered := [seq for other, seq in batch.remittances.items() if folded(other) == folded(reference)]:
+        what = f"remittance {reference} was entered already, by entry {entered[0]}"
         yield Fault("E653", place, what, "A remittance is entered once. Another one has another reference.")
     yield from _repeated("E654", "line", " in the remittance", (one["line_id"] for one in step.says["lines"]))
     for one in step.says["lines"]:
@@ -242,7 +252,7 @@ def fee_wrong(books: Books, step: Step) -> Iterator[Fault]:
     if says["families"] * says["fee_pence"] != says["amount_pence"]:
         what = f"{says['families']} families at {says['fee_pence']} pence do not make {says['amount_pence']}"
         yield Fault("E669", place, what, "Correct the number of families or the amount.")
-    if any(other["reference"] == says["reference"] for other in books.attachments):
+    if any(folded(other["reference"]) == folded(says["reference"]) for other in books.attachments):
         what = f"remittance {says['reference']} was entered already"
         yield Fault("E653", place, what, "A remittance is entered once. Another one has another reference.")
 
@@ -310,7 +320,7 @@ KINDS: dict[str, Kind] = {
     "withdrawn": Kind(
         bodies.Withdrawn, ("prepared", "checked", "approved", "submitted", "paid", "imported"), paid_already
     ),
-    "imported": Kind(bodies.Imported, (None,), claimed_twice),
+    "imported": Kind(bodies.Imported, (None,), imported_wrongly),
     "overridden": Kind(bodies.Overridden, (), overridden_already),
     "override_approved": Kind(bodies.OverrideApproved, (), not_open),
     "override_withdrawn": Kind(bodies.OverrideWithdrawn, (), not_open),
@@ -332,9 +342,16 @@ def refusals(books: Books, step: Step) -> list[Fault]:
     if not step.by.strip():
         return [Fault("E613", place, "does not say who made it", "Say who you are.")]
     batch = books.batches.get(step.batch_id)
+    if batch is not None and _is_of_the_earlier_form(books, step, batch.state):
+        return []
     if fault := step_fault(step.kind, step.batch_id, batch.state if batch else None):
         return [fault]
     return not_theirs(books, step, place) or list(KINDS[step.kind].refuses(books, step))
+
+
+def _is_of_the_earlier_form(books: Books, step: Step, state: str) -> bool:
+    """A submission from before there were keys and checks. Entries that are written now have every field."""
+    return step.kind == "submitted" and not step.says and not step.key and not books.keys and state == "prepared"
 
 
 def body_faults(kind: str, body: str, place: str) -> list[Fault]:

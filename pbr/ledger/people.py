@@ -6,6 +6,7 @@ is registered, nothing can be signed: a batch can then be prepared and withdrawn
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 
 from pbr.errors import Fault
@@ -42,15 +43,24 @@ APART: dict[str, tuple[str, ...]] = {
 """Whoever made one of these entries of a batch does not make the other."""
 
 
+MONEY_BACK = ("approver", "finance")
+"""The roles that may free a line on which money is kept: say that it was given back, or take an import back. Whoever
+only prepares claims would gain a line to claim anew.
+"""
+
+
 def folded(name: str) -> str:
-    """A name as names are compared: however it is spaced, whatever its capitals."""
-    return " ".join(name.casefold().split())
+    """A name as names are compared: however it is spaced, whatever its capitals, however its letters are encoded."""
+    seen = (mark for mark in unicodedata.normalize("NFKC", name) if unicodedata.category(mark) != "Cf")
+    return " ".join("".join(seen).casefold().split())
 
 
 def not_theirs(books: Books, step: Step, place: str) -> list[Fault]:
     """Why whoever signs may not make the entry; empty where they may."""
-    found = list(_key_faults(books, step, place))
-    return found or list(_too_near(books, step, place))
+    for look in (_key_faults, _money_faults, _too_near):
+        if found := list(look(books, step, place)):
+            return found
+    return []
 
 
 def _key_faults(books: Books, step: Step, place: str) -> Iterator[Fault]:
@@ -66,6 +76,9 @@ def _key_faults(books: Books, step: Step, place: str) -> Iterator[Fault]:
         if step.says["public_key"] != step.key or "registrar" not in step.says["roles"]:
             what = "the first key of a register is a registrar's own, and this is not"
             yield Fault("E641", place, what, "Register a registrar first: `pbr keys register --role registrar`.")
+        elif folded(step.says["person"]) != folded(step.by):
+            what = f"is the key of {step.says['person']}, and says that {step.by} made it"
+            yield Fault("E644", place, what, "Leave the name out: the entry has it.")
         return
     known = books.keys.get(step.key)
     if known is None:
@@ -79,6 +92,20 @@ def _key_faults(books: Books, step: Step, place: str) -> Iterator[Fault]:
     elif not set(known.roles) & set(MAY[step.kind]):
         what = f"{known.person} is registered as {', '.join(known.roles)}, and {step.kind} is not theirs to enter"
         yield Fault("E645", place, what, f"It takes: {' or '.join(MAY[step.kind])}.")
+
+
+def _money_faults(books: Books, step: Step, place: str) -> Iterator[Fault]:
+    """A preparer alone who frees lines on which money is kept."""
+    batch, known = books.batches.get(step.batch_id), books.keys.get(step.key)
+    if batch is None or known is None or set(known.roles) & set(MONEY_BACK):
+        return
+    named = [one["line_id"] for one in step.says["corrections"]] if step.kind == "corrected" else []
+    freed = batch.lines.keys() if step.kind == "withdrawn" and batch.state == "imported" else named
+    if kept := sum(batch.lines[line_id].kept_pence for line_id in freed if line_id in batch.lines):
+        what = (
+            f"{known.person} is registered as {', '.join(known.roles)}, and {kept} pence are kept on what they reverse"
+        )
+        yield Fault("E645", place, what, f"It takes: {' or '.join(MONEY_BACK)}.")
 
 
 def _too_near(books: Books, step: Step, place: str) -> Iterator[Fault]:

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import fields
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -27,7 +28,7 @@ from sqlite_utils import Database
 
 from pbr.errors import Fault, Faults
 from pbr.ledger.books import Books, ClaimLine
-from pbr.ledger.chain import Entry, entry_digest, first_misfit
+from pbr.ledger.chain import WHEN, Entry, entry_digest, first_misfit
 from pbr.ledger.kinds import body_faults, place_of, refusals, step_of, written_body
 from pbr.ledger.migrations import FIRST, migrations
 from pbr.ledger.signatures import Signer, words_of
@@ -220,7 +221,7 @@ class Ledger:
         with ledger._faults_told():
             ledger._db.execute("PRAGMA journal_mode = DELETE")
             ledger._db.execute("PRAGMA synchronous = EXTRA")
-            if migrations.pending(ledger._db):
+            if ledger._is_of_an_earlier_form():
                 with ledger._sole_writer():
                     migrations.apply(ledger._db)
         return ledger
@@ -230,12 +231,19 @@ class Ledger:
         """Open a ledger to look at it: nothing that is asked of it can change it.
 
         A file that may be written is opened so, with queries only, for SQLite to roll back an append that was killed.
-        Raises Faults: E601 no ledger, E602 not a ledger.
+        Raises Faults: E601 no ledger, E602 not a ledger, E614 one that an earlier pbr made and nothing was added to
+        since.
         """
         mode = "rw" if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK) else "ro"
         ledger = cls(path, _connect(path, f"{path.absolute().as_uri()}?mode={mode}"))
         with ledger._faults_told():
             ledger._db.execute("PRAGMA query_only = ON")
+            if ledger._is_of_an_earlier_form():
+                what = "was made by an earlier pbr, and its tables are still of that form"
+                step = (
+                    "Any command that writes to it brings it up to date, with all that is in it: `pbr claim prepare`."
+                )
+                raise Faults(Fault("E614", str(path), what, step))
         return ledger
 
     @classmethod
@@ -276,7 +284,7 @@ class Ledger:
         if at.tzinfo is None:
             raise ValueError("an entry's time needs its zone")
         texts = [_text_of(*each) for each in wanted]
-        when = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        when = at.astimezone(UTC).strftime(WHEN)
         with self._faults_told(), self._sole_writer():
             books, last = self.books(), self.last()
             added = []
@@ -321,12 +329,20 @@ class Ledger:
                 yield Entry(*row)
 
     def books(self, before_seq: int | None = None) -> Books:
-        """What the ledger comes to (`pbr.ledger.books`); with `before_seq`, as it stood before that entry."""
+        """What the ledger comes to (`pbr.ledger.books`); with `before_seq`, as it stood before that entry.
+
+        Raises Faults (E624) where an entry fits nothing, as only one can that pbr did not write.
+        """
         books = Books()
         for entry in self.entries():
             if before_seq is not None and entry.seq >= before_seq:
                 break
-            books.enter(step_of(entry.seq, entry.kind, entry.batch_id, entry.body, entry.by, entry.key))
+            try:
+                books.enter(step_of(entry.seq, entry.kind, entry.batch_id, entry.body, entry.by, entry.key))
+            except (AttributeError, LookupError, TypeError, ValueError) as error:
+                what = "was not written by pbr: it does not fit what is before it"
+                step = "`pbr ledger verify` tells of it. Restore the ledger from a backup."
+                raise Faults(Fault("E624", f"{self.path} entry {entry.seq}", what, step)) from error
         return books
 
     def last(self) -> Entry | None:
@@ -503,14 +519,23 @@ class Ledger:
 
     # ------------------------------------------------------------------------------------------------------- inside
 
+    def _is_of_an_earlier_form(self) -> bool:
+        """Whether migrations have still to be applied. Raises Faults (E602) where they would make the ledger anew."""
+        if not migrations.pending(self._db):
+            return False
+        if not self._db["entries"].exists():
+            # An existing file without entries is no new ledger: a new one is made whole, and put in its place.
+            what = "is no ledger: there is no table of entries in it"
+            raise Faults(Fault("E602", str(self.path), what, "Name the ledger, or restore it from a backup."))
+        return True
+
     def _damage(self) -> list[Fault]:
-        told = [row[0] for row in self._db.execute("PRAGMA quick_check(10)") if row[0] != "ok"]
+        told = [row[0] for row in self._db.execute("PRAGMA integrity_check(10)") if row[0] != "ok"]
         return [Fault("E602", str(self.path), f"is damaged: {what}", "Restore it from a backup.") for what in told]
 
     def _foreign_schema(self) -> list[Fault]:
         """Where the tables, indexes, triggers and views differ from those of a new ledger."""
-        with closing(_new()) as new:
-            expected, found = (dict(db.execute(_SCHEMA).fetchall()) for db in (new, self._db))
+        expected, found = _own_schema(), dict(self._db.execute(_SCHEMA).fetchall())
         restore = "Restore the ledger from a backup taken before, and find out who could write to the file."
         said = dict.fromkeys(expected.keys() - found.keys(), "is missing")
         said |= dict.fromkeys(found.keys() - expected.keys(), "is not the ledger's")
@@ -555,7 +580,9 @@ class Ledger:
 _COLUMNS = tuple(field.name for field in fields(Entry))
 _NAMED = ", ".join(f'"{name}"' for name in _COLUMNS)
 # Without the table of migrations, whose text is sqlite-utils' own and may differ between its versions.
-_SCHEMA = "SELECT type || ' ' || name, ifnull(sql, '') FROM sqlite_master WHERE tbl_name <> '_sqlite_migrations'"
+_SCHEMA = """
+SELECT type || ' ' || name, ifnull(sql, '') FROM sqlite_master
+WHERE tbl_name <> '_sqlite_migrations' OR type = 'trigger'"""
 
 
 _OUT_OF_REACH = ("SQLITE_READONLY", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")
@@ -602,6 +629,12 @@ def _new() -> Database:
     db = Database(memory=True)
     migrations.apply(db)
     return db
+
+
+@cache
+def _own_schema() -> dict[str, str]:
+    with closing(_new()) as new:
+        return dict(new.execute(_SCHEMA).fetchall())
 
 
 def _make(path: Path) -> None:

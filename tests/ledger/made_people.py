@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from pbr.errors import Faults
 from pbr.ledger import NO_BATCH, Ledger, Signer
 from tests.ledger.made_batches import NOON
 
@@ -97,3 +99,56 @@ def take_to(ledger: Ledger, batch: str, state: str) -> None:
         ledger.append(step, batch, body, at=NOON, by=who)
         if step == state:
             return
+
+
+def person(ledger: Ledger, name: str, number: int, *roles: str) -> Signer:
+    """Have one more person registered."""
+    key = signer(number)
+    ledger.append(
+        "registered", NO_BATCH, {"person": name, "roles": roles, "public_key": key.key}, at=NOON, by=REGISTRAR
+    )
+    return key
+
+
+def imported(*lines: dict[str, Any], **other: Any) -> dict[str, Any]:
+    """Claims of an earlier record; lines as `made_batches.line` makes them, wholly paid unless they say otherwise."""
+    taken = (
+        {"window": "2013-03", "paid_pence": made["amount_pence"], "claimed_on": date(2013, 3, 1), **made}
+        for made in lines
+    )
+    return {
+        "authority_code": "E06000034",
+        "file": "claims-2013.csv",
+        "file_digest": "5" * 64,
+        "pack_id": None,
+        "lines": [{name: value for name, value in made.items() if name != "decision_id"} for made in taken],
+        **other,
+    }
+
+
+def attached(families: int = 2, pence: int = 640000, reference: str = "A1") -> dict[str, Any]:
+    return {
+        "financial_year": "2012/13",
+        "pack_id": "phase-1",
+        "families": families,
+        "fee_pence": 320000,
+        "amount_pence": pence,
+        "reference": reference,
+        "paid_on": date(2012, 6, 1),
+    }
+
+
+def new_ledger() -> Ledger:
+    """A ledger in memory, with nothing and nobody in it."""
+    return Ledger.read_or_empty(Path("nowhere", "ledger.sqlite"))
+
+
+def refused(ledger: Ledger, kind: str, batch: str, body: dict[str, Any], by: str | Signer) -> list[str]:
+    """The codes with which an entry is refused, which leaves the ledger as it was; empty where it is taken."""
+    before = ledger.last()
+    try:
+        ledger.append(kind, batch, body, at=NOON, by=by)
+    except Faults as faults:
+        assert ledger.last() == before
+        return [fault.code for fault in faults.faults]
+    return []

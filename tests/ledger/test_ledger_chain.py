@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pbr.canonical import canonical
-from pbr.errors import Fault
+from pbr.errors import Fault, Faults
 from pbr.ledger import Ledger
 from pbr.ledger.chain import entry_digest
 from tests.ledger.made_batches import NOON, decision, line, prepared
@@ -148,7 +148,8 @@ def test_an_entry_with_its_own_digest_made_again_breaks_the_chain_at_the_next(pa
     ("kind", "batch", "body", "told"),
     [
         ("withdrawn", "b1", {"reason": "again"}, "cannot be withdrawn"),
-        ("submitted", "b2", {}, "cannot be submitted"),
+        ("submitted", "b2", {"submitted_on": None, "manifest_digest": None}, "cannot be submitted"),
+        ("submitted", "b1", {}, "cannot be submitted"),
         ("submitted", "b9", {}, "not in the ledger"),
         ("prepared", "b9", prepared(line("F2")), "already has a live line"),
         ("registered", "", {"person": "me", "roles": ["registrar"], "public_key": "0" * 64}, "without a signature"),
@@ -203,6 +204,11 @@ def add_by_hand(path: Path, kind: str, batch: str, body: str) -> None:
         ("DROP VIEW lines", "view lines", "is missing"),
         ("DROP TABLE entries", "table entries", "is missing"),
         ("CREATE TABLE extra (x)", "table extra", "is not the ledger's"),
+        (
+            "CREATE TRIGGER later AFTER INSERT ON _sqlite_migrations BEGIN SELECT 1; END",
+            "trigger later",
+            "is not the ledger's",
+        ),
     ],
 )
 def test_a_guard_that_is_gone_is_named(path: Path, statement: str, place: str, what: str) -> None:
@@ -219,6 +225,45 @@ def test_a_guard_that_no_longer_guards_is_named(path: Path) -> None:
 def test_a_missing_guard_and_a_changed_entry_are_both_named(path: Path) -> None:
     do(path, "DROP TRIGGER entries_are_never_changed", "UPDATE entries SET \"by\" = 'x' WHERE seq = 3")
     assert [fault.code for fault in verified(path)] == ["E620", "E622"]
+
+
+def test_an_index_that_does_not_show_an_entry_is_named(path: Path) -> None:
+    """Whoever asks for a batch's steps would not see its withdrawal."""
+    name = "entries_of_a_batch"
+    with sqlite3.connect(path) as db:
+        index = db.execute("SELECT * FROM sqlite_master WHERE name = ?", [name]).fetchone()
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("DELETE FROM sqlite_master WHERE name = ?", [name])
+    db.close()
+    add_by_hand(path, "withdrawn", "b2", canonical({"reason": "unseen"}).decode())
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)", index)
+    db.close()
+    assert {fault.code for fault in verified(path)} == {"E602"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "batch", "body"),
+    [
+        ("paid", "b2", {"lines": [{"line_id": "none", "amount_pence": 1}], "reference": "R1"}),
+        ("paid", "b9", {"lines": [], "reference": "R1"}),
+        ("corrected", "b2", {}),
+        ("override_approved", "", {"override": 7}),
+        ("revoked", "", {"public_key": "none"}),
+        ("prepared", "b9", {"lines": [[]]}),
+        ("prepared", "b9", [1]),
+    ],
+)
+def test_an_entry_that_fits_nothing_is_told_and_never_breaks_whoever_reads(
+    path: Path, kind: str, batch: str, body: object
+) -> None:
+    add_by_hand(path, kind, batch, canonical(body).decode())
+    assert [fault.code for fault in verified(path)] == ["E624"]
+    with Ledger.read(path) as ledger, pytest.raises(Faults, match=r"entry 5 was not written by pbr"):
+        ledger.lines()
+    with Ledger.open(path) as ledger, pytest.raises(Faults, match="E624"):
+        ledger.append("withdrawn", "b3", {"reason": "why not"}, at=NOON, by="j.smith")
 
 
 def test_any_byte_of_the_file_changed_is_a_fault_or_changes_nothing_that_is_read(path: Path) -> None:

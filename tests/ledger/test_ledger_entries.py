@@ -237,6 +237,25 @@ def test_another_file_is_not_taken_for_a_ledger(path: Path, content: bytes) -> N
             raise Faults(faults)
 
 
+@pytest.mark.parametrize("create", [True, False])
+def test_a_ledger_that_was_emptied_is_no_new_one(path: Path, create: bool) -> None:
+    """Every family could be claimed again."""
+    for content in (b"", sqlite_file(path.with_name("other.sqlite"))):
+        path.write_bytes(content)
+        with pytest.raises(Faults, match=r"E602 .* no table of entries"):
+            Ledger.open(path, create=create)
+        with pytest.raises(Faults, match="E602"):
+            Ledger.read(path)
+        assert path.read_bytes() == content
+
+
+def sqlite_file(path: Path) -> bytes:
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE something (x)")
+    db.close()
+    return path.read_bytes()
+
+
 def test_making_a_ledger_where_there_is_one_keeps_it(ledger: Ledger, path: Path) -> None:
     enter(ledger, "prepared", "b1", **prepared(line("F1")))
     with Ledger.open(path, create=True) as again:

@@ -15,6 +15,8 @@ import pytest
 from pbr.errors import Faults
 from pbr.ledger import Ledger
 from tests.ledger.made_batches import NOON, line, prepared
+from tests.ledger.made_people import register
+from tests.ledger.take_batches_on import STEPS, TAKEN_ON
 
 ROOT = Path(__file__).parents[2]
 LINES = 150
@@ -87,6 +89,23 @@ def test_two_writers_that_claim_the_same_families_double_none(tmp_path: Path) ->
     with Ledger.read(path) as ledger:
         assert ledger.verify() == []
         assert sorted(ledger.live_lines()["family_id"]) == sorted(f"F-{b}-{n}" for b in range(30) for n in range(3))
+
+
+def test_two_commands_that_take_the_same_batches_on_lose_nothing_and_pay_nothing_twice(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with Ledger.open(path, create=True) as ledger:
+        register(ledger)
+    command = [sys.executable, "-m", "tests.ledger.take_batches_on", str(path)]
+    runs = [subprocess.Popen([*command, name], stdout=subprocess.PIPE, text=True, cwd=ROOT) for name in ("1", "2")]
+    said = [row for run in runs for row in run.communicate()[0].splitlines()]
+    assert sorted(said) == sorted(f"{batch} {step}" for batch in TAKEN_ON for step in STEPS)
+    with Ledger.read(path) as ledger:
+        assert ledger.verify() == []
+        lines = ledger.lines()
+        assert lines.select("batch_id", "state").rows() == [(batch, "paid") for batch in lines["batch_id"]]
+        assert sorted(lines["batch_id"]) == sorted([*TAKEN_ON] * 2)
+        assert (lines["paid_pence"] == lines["amount_pence"]).all()
+        assert sum(1 for entry in ledger.entries() if entry.kind == "paid") == len(TAKEN_ON)
 
 
 def left_by_a_killed_append(path: Path) -> None:
