@@ -42,7 +42,7 @@ class BundleContents:
 
     `lines`: `contract.CLAIM`; `findings`: `engines.findings.SCHEMA`, of every family considered; `facts`:
     `measures.facts.LONG`; `links`: `linkage.passes.LINKS`, for the records behind the facts; `families`, `members`,
-    `records`, `attrition`, `held`, `quarantine`: see the contract. `rules`: the pack's files as applied, by path;
+    `records` and all the others: see the contract. `rules`: the pack's files as applied, by path;
     `book`: the same in words. `titles`: what routes, flags and reasons are called for people, by id; an id without one
     is shown in words. `certificate`: the authority's own template, where it has one. `model`: the text of the model
     that weighed links, where one did.
@@ -58,10 +58,12 @@ class BundleContents:
     records: pl.DataFrame
     attrition: pl.DataFrame
     held: pl.DataFrame
+    dropped: pl.DataFrame
     quarantine: pl.DataFrame
     history: pl.DataFrame
     overrides: pl.DataFrame
     found_wrong: pl.DataFrame
+    alike: pl.DataFrame
     rules: Mapping[str, bytes]
     book: Rulebook
     titles: Mapping[str, str]
@@ -81,10 +83,12 @@ class BundleContents:
             "records.parquet": self.records,
             "attrition.csv": self.attrition,
             "held.csv": self.held,
+            "dropped.csv": self.dropped,
             "quarantine.csv": self.quarantine,
             "history.csv": self.history,
             "overrides.csv": self.overrides,
             "found_wrong.csv": self.found_wrong,
+            "alike.csv": self.alike,
         }
         return {file: written(file, frame) for file, frame in frames.items()}
 

@@ -161,6 +161,35 @@ FOUND_WRONG = pl.Schema({"decision_id": pl.String(), "route": pl.String(), "act"
 """`found_wrong.csv`: decisions of this batch that were found wrong on a route before, and by which entry: by an
 `audit`, or by the reversal of their line (`repay`, `withdraw`)."""
 
+ALIKE = pl.Schema(
+    {
+        "family_id": pl.String(),
+        "person_id": pl.String(),
+        "other_family_id": pl.String(),
+        "other_person_id": pl.String(),
+        "basis": pl.String(),
+        "evidence": pl.String(),
+        "line_id": pl.String(),
+    }
+)
+"""`alike.csv`: members of families that could be claimed who seem to be somebody of another family. `line_id` is the
+other family's live line, null where it has none and could be in this batch. `basis`: `identifier`, `address` or
+`elsewhere` (`same_persons.SAME_PERSONS`), `person_id` where one id is written in two ways, or `regrouped`, a row for a
+pair of families with all who are in both, joined with `;`. `evidence`: how each field agrees, never its value."""
+
+DROPPED = pl.Schema(
+    {
+        "family_ref": pl.String(),
+        "route": pl.String(),
+        "engaged_on": pl.Date(),
+        "decision_id": pl.String(),
+        "reason": pl.String(),
+        "earlier_lines": pl.String(),
+    }
+)
+"""`dropped.csv`: the results that are not claimed, why, and the family's own earlier lines where it is for them, joined
+with `;`."""
+
 TABLES: dict[str, pl.Schema] = {
     "claim.csv": CLAIM,
     "decisions.parquet": FINDINGS,
@@ -171,10 +200,12 @@ TABLES: dict[str, pl.Schema] = {
     "records.parquet": RECORDS,
     "attrition.csv": ATTRITION,
     "held.csv": HELD,
+    "dropped.csv": DROPPED,
     "quarantine.csv": QUARANTINE,
     "history.csv": HISTORY,
     "overrides.csv": OVERRIDES,
     "found_wrong.csv": FOUND_WRONG,
+    "alike.csv": ALIKE,
 }
 """The tables of a bundle, by file."""
 

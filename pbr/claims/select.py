@@ -14,7 +14,7 @@ from datetime import date
 import polars as pl
 
 from pbr.canonical import digest
-from pbr.claims.contract import FOUND_WRONG, OVERRIDES
+from pbr.claims.contract import ALIKE, FOUND_WRONG, OVERRIDES
 from pbr.claims.tariff import fee, funded_families, left_for_family
 from pbr.rulebook.model import ConditionFlag, Pack
 from pbr.rulebook.rules import Rules
@@ -43,16 +43,25 @@ OVERRIDE = "override"
 FOUND_INVALID = "found_invalid_by_audit"
 REVERSED = "reversed_before"
 UNAPPROVED = "override_not_approved"
+SAME_PERSON = "person_in_another_live_line"
+SAME_SEEMING = "person_alike_in_another_line"
+
+SAME_ID = "person_id"
+"""The basis of people alike who have one id, written in two ways."""
+REGROUPED = "regrouped"
+"""The basis of families that are much the same people."""
 
 
 @dataclass(frozen=True)
 class Controls:
     """What people said of these decisions: overrides (`contract.OVERRIDES`), and what was found wrong before
-    (`contract.FOUND_WRONG`), each of one decision and route.
+    (`contract.FOUND_WRONG`), each of one decision and route; and who seems to be somebody of another family
+    (`contract.ALIKE`).
     """
 
     overrides: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=OVERRIDES))
     found_wrong: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FOUND_WRONG))
+    alike: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ALIKE))
 
 
 @dataclass(frozen=True)
@@ -60,13 +69,16 @@ class Selection:
     """`lines`: `family_id`, `route`, `engaged_on`, `amount_pence`, `decision_id`, `flags`, sorted by family and route,
     and `override`, the entry of the override that a line rests on.
 
-    `held`: the same columns but that, `reason` and `released_by`. `attrition`: `step`, `unit` (`families` or `lines`),
+    `held`: the same columns but that, `reason` and `released_by`. `dropped`: the results of families that came as far
+    as lines and are not claimed: `family_id`, `route`, `engaged_on`, `decision_id`, `reason`, and `earlier_lines`, the
+    family's own where it is for them. `attrition`: `step`, `unit` (`families` or `lines`),
     `outcome` (`kept`, `dropped`, `held`), `reason`, `count`, `amount_pence` (of lines kept or held); each step's counts
     sum to what the step before kept, in its unit: `result` says how many families go on, and with how many lines.
     """
 
     lines: pl.DataFrame
     held: pl.DataFrame
+    dropped: pl.DataFrame
     attrition: pl.DataFrame
 
 
@@ -95,6 +107,7 @@ def select(
     return Selection(
         lines=kept.select(*columns, "override").sort("family_id", "route"),
         held=held.select(*columns, "reason", "released_by").sort("family_id", "route"),
+        dropped=_dropped(lines),
         attrition=_attrition(families, lines, of.families_quarantined),
     )
 
@@ -192,7 +205,7 @@ def _lines(
             .otherwise("reason")
         )
     lines = _priced(lines, pack, of)
-    lines = _held(lines, pack)
+    lines = _held(_with_alike(lines, controls.alike), pack)
     return _within_allocation(lines, pack, rules, of)
 
 
@@ -214,7 +227,9 @@ def _with_controls(lines: pl.DataFrame, controls: Controls) -> pl.DataFrame:
 
 def _with_history(lines: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:
     own = history.filter(pl.col("claimed_by") == "family")
-    earned = own.group_by("family_id").agg(earned_pence=pl.col("amount_pence").sum())
+    earned = own.group_by("family_id").agg(
+        earned_pence=pl.col("amount_pence").sum(), earned_by=pl.col("line_id").sort()
+    )
     same_route = own.group_by("family_id", "route").agg(own_lines=pl.col("line_id").sort())
     persons = history.filter(pl.col("claimed_by") == "person")
     # Whatever the route: a regrouped household is not a new family, and has no new cap.
@@ -228,6 +243,31 @@ def _with_history(lines: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:
         )
         .with_columns(is_new=~pl.col("family_id").is_in(own["family_id"].implode()))
     )
+
+
+def _with_alike(lines: pl.DataFrame, alike: pl.DataFrame) -> pl.DataFrame:
+    """Who of a payable line's family seems to be somebody of another family with a live line, or a payable one here.
+
+    In words: `same_here` of one id that is written in two ways, `seeming` of all others.
+    """
+    payable = lines.filter(pl.col("outcome") == "kept")["family_id"].unique()
+    bears = pl.col("line_id").is_not_null() | pl.col("other_family_id").is_in(payable.implode())
+    pair = ["family_id", "person_id", "other_person_id", "basis", "evidence"]
+    where = pl.when(pl.col("line_ids") == "").then(pl.lit("in this batch")).otherwise("line " + pl.col("line_ids"))
+    told = (
+        alike.filter(bears)
+        .group_by(pair)
+        .agg(line_ids=pl.col("line_id").drop_nulls().unique().sort().str.join(", "))
+        .with_columns(says=pl.format("{} and {} ({}: {}; {})", *pair[1:], where))
+        .sort(pl.all())
+    )
+    one_id = pl.col("basis") == SAME_ID
+    by_family = told.group_by("family_id", maintain_order=True).agg(
+        same_here=pl.col("says").filter(one_id), seeming=pl.col("says").filter(~one_id)
+    )
+    empty = pl.lit([], pl.List(pl.String))
+    joined = lines.join(by_family, on="family_id", how="left", maintain_order="left")
+    return joined.with_columns(pl.col("same_here", "seeming").fill_null(empty))
 
 
 def _priced(lines: pl.DataFrame, pack: Pack, of: Circumstances) -> pl.DataFrame:
@@ -278,12 +318,16 @@ def _held(lines: pl.DataFrame, pack: Pack) -> pl.DataFrame:
             pl.format("Have another person approve override {}.", "waiting"),
         ),
         (
-            pl.col("other_lines").list.len() > 0,
-            pl.lit("person_in_another_live_line"),
-            pl.concat_str(
-                pl.lit("Establish that this is no regrouped household, or withdraw "),
-                pl.col("other_lines").list.join(", "),
-                pl.lit("."),
+            (pl.col("other_lines").list.len() > 0) | (pl.col("same_here").list.len() > 0),
+            pl.lit(SAME_PERSON),
+            _same_person_release(),
+        ),
+        (
+            pl.col("seeming").list.len() > 0,
+            pl.lit(SAME_SEEMING),
+            pl.format(
+                "Establish that these are not the same people under other ids, or mend the list of members: {}.",
+                pl.col("seeming").list.join("; "),
             ),
         ),
         *[
@@ -311,6 +355,19 @@ def _held(lines: pl.DataFrame, pack: Pack) -> pl.DataFrame:
     )
 
 
+def _same_person_release() -> pl.Expr:
+    """What releases a line of a family with somebody of another."""
+    live = pl.when(pl.col("other_lines").list.len() > 0).then(
+        pl.format(
+            "Establish that this is no regrouped household, or withdraw {}.", pl.col("other_lines").list.join(", ")
+        )
+    )
+    here = pl.when(pl.col("same_here").list.len() > 0).then(
+        pl.format("Establish whose member this is, and mend the list: {}.", pl.col("same_here").list.join("; "))
+    )
+    return pl.concat_list(live, here).list.drop_nulls().list.join(" ")
+
+
 def _within_allocation(lines: pl.DataFrame, pack: Pack, rules: Rules, of: Circumstances) -> pl.DataFrame:
     """Families beyond the allocation fall out: those engaged last, then by id."""
     share = pack.tariff.funded_share
@@ -330,6 +387,22 @@ def _within_allocation(lines: pl.DataFrame, pack: Pack, rules: Rules, of: Circum
         outcome=pl.when(dropped).then(pl.lit("dropped")).otherwise("outcome"),
         reason=pl.when(dropped).then(pl.lit("allocation_used")).otherwise("reason"),
     )
+
+
+FOR_EARLIER_LINES = {
+    "route_already_claimed": "own_lines",
+    "nothing_left_under_the_cap": "earned_by",
+    "family_recorded_before": "earned_by",
+}
+"""The reasons for which a result is dropped that lie in the family's own earlier lines, and the lines that are it."""
+
+
+def _dropped(lines: pl.DataFrame) -> pl.DataFrame:
+    """See `Selection`."""
+    earlier = [pl.when(pl.col("reason") == reason).then(pl.col(own)) for reason, own in FOR_EARLIER_LINES.items()]
+    columns = ["family_id", "route", "engaged_on", "decision_id", "reason"]
+    dropped = lines.filter(pl.col("outcome") == "dropped")
+    return dropped.select(*columns, earlier_lines=pl.coalesce(earlier).list.join(";")).sort("family_id", "route")
 
 
 # ------------------------------------------------------------------------------------------------------- attrition

@@ -8,6 +8,7 @@ import click
 import polars as pl
 
 from pbr.cli.console import HABITS, format_options, progress, say, show, show_json, workspace_argument
+from pbr.cli.ledger_import import import_
 from pbr.cli.recheck import recheck
 from pbr.jobs import ledger as jobs
 from pbr.ledger.store import BALANCE_BY
@@ -21,6 +22,9 @@ def ledger() -> None:
     \b
     Example:  pbr ledger list demo
     """
+
+
+ledger.add_command(import_)
 
 
 @ledger.command("list")

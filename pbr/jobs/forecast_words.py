@@ -110,8 +110,8 @@ def _limits(item: Item, *days: date) -> pl.DataFrame:
                 continue
             comparator, limit = node.comparison
             if comparator in ("less_than", "at_most"):
-                share, what = rules.share(str(limit)), measure.name.replace("_absence", "")  # type: ignore[attr-defined]
-                terms, key = rules.number(measure.last_terms), rules.fact_key(measure)  # type: ignore[arg-type]
+                share, what = rules.share(str(limit)), measure.name.replace("_absence", "")
+                terms, key = rules.number(measure.last_terms), rules.fact_key(measure)
                 rows.add((key, terms, what, share.numerator, share.denominator, comparator == "less_than"))
     columns = {"fact": pl.String, "terms": pl.Int64, "what": pl.String, "numerator": pl.Int64, "denominator": pl.Int64}
     return pl.DataFrame(sorted(rows), schema=columns | {"strict": pl.Boolean}, orient="row")

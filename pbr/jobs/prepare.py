@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +24,7 @@ from pbr.claims.contract import HISTORY, IN_A_NAME, OVERRIDES, Input, Run
 from pbr.claims.select import Circumstances, Controls, Selection, claim_file, family_ref, select
 from pbr.engines.agree import require_agreement
 from pbr.errors import Fault, Faults
+from pbr.jobs.alike import alike_of, with_a_result
 from pbr.jobs.carried import carried
 from pbr.jobs.decide import Measurement, Say, decide_by, gather, measure_by, run_engines, second_engine
 from pbr.jobs.frameworks import Framework, frameworks, the_one
@@ -90,7 +91,7 @@ def consider(
 
     `claim_date` is the as-of date unless given; `pack` the workspace's own. Raises Faults: E261 where that is several,
     E502 an unknown window, E508 a window that no bundle can be named after, E512 a claim date before the as-of date,
-    and those of every stage before.
+    and those of every stage before; E311 where members would make too many pairs.
     """
     gathered = gather(workspace, say)
     workspace = gathered.workspace
@@ -104,7 +105,6 @@ def consider(
     is_open = window_is_open(workspace, window, claim_date)
     findings = run_engines(measurement.cohorts, ["bulk"], say)
 
-    say("select and price")
     files = tuple(input_files(workspace, measurement.extracts))
     with Ledger.read_or_empty(workspace.ledger_path) as ledger:
         said = _controls(ledger, findings)
@@ -127,6 +127,10 @@ def consider(
         earned_autonomy=has_earned_autonomy(workspace, claim_date),
     )
     history = history_of(live, measurement)
+    say("compare members with members")
+    alike = alike_of(measurement, with_a_result(findings, controls.overrides), live)
+    controls = replace(controls, alike=alike)
+    say("select and price")
     selection = select(measurement.families, findings, history, pack.rules(as_of), circumstances, controls)
     return Considered(
         *(measurement, findings, selection, pack, circumstances, history, controls),
@@ -197,12 +201,14 @@ def prepare(
         history=chosen.history,
         overrides=chosen.controls.overrides,
         found_wrong=chosen.controls.found_wrong,
+        alike=chosen.controls.alike,
         links=evidence.links,
         families=evidence.families,
         members=evidence.members,
         records=evidence.records,
         attrition=selection.attrition,
         held=_with_refs(selection.held, key),
+        dropped=_with_refs(selection.dropped, key),
         quarantine=evidence.quarantine,
         rules=chosen.pack.files,
         book=rulebook_of(chosen.pack, as_of),
@@ -373,9 +379,9 @@ def _withdrawn_before(ledger: Ledger, run_key: str) -> tuple[str, ...]:
 # -------------------------------------------------------------------------------------------------------- the bundle
 
 
-def _with_refs(held: pl.DataFrame, key: bytes) -> pl.DataFrame:
-    refs = [family_ref(family_id, key) for family_id in held["family_id"]]
-    return held.with_columns(family_ref=pl.Series(refs, dtype=pl.String))
+def _with_refs(lines: pl.DataFrame, key: bytes) -> pl.DataFrame:
+    refs = [family_ref(family_id, key) for family_id in lines["family_id"]]
+    return lines.with_columns(family_ref=pl.Series(refs, dtype=pl.String))
 
 
 def own_certificate(workspace: Workspace) -> str | None:

@@ -21,12 +21,14 @@ from pbr.claims.verify import verify
 from pbr.engines.agree import differences
 from pbr.engines.findings import FINDINGS
 from pbr.errors import Disagreement, Faults
+from pbr.jobs.alike import alike_of, lines_named, with_a_result
 from pbr.jobs.carried import carried
 from pbr.jobs.decide import Say, measure_workspace, run_engines
 from pbr.jobs.inputs import input_files
 from pbr.jobs.key import key_of
 from pbr.jobs.linking import recorded
 from pbr.jobs.prepare import derived_again, rulebook_of, titles
+from pbr.ledger import Ledger
 from pbr.measures.cohorts import Cohort, read_cohorts, to_table
 from pbr.rulebook.load import LoadedPack, load_pack
 from pbr.rulebook.rules import Rules
@@ -94,7 +96,7 @@ def replay(bundle: Path, from_sources: Workspace | Path | str | None = None, say
     run = _verified(path)
     opened = _opened(path, run, _own_rules(path, run))
     found: list[str] = []
-    changed = None
+    changed = measured = None
     if from_sources is None:
         cohorts: Sequence[Cohort] = opened.cohorts
     else:
@@ -114,7 +116,10 @@ def replay(bundle: Path, from_sources: Workspace | Path | str | None = None, say
 
     say("select and price")
     history, considered = opened.tables["history.csv"], _considered(cohorts, opened.run)
-    controls = Controls(opened.tables["overrides.csv"], opened.tables["found_wrong.csv"])
+    controls = Controls(*(opened.tables[file] for file in ("overrides.csv", "found_wrong.csv", "alike.csv")))
+    if measured is not None:
+        alike = alike_of(measured, with_a_result(findings, controls.overrides), _live_then(opened, measured.workspace))
+        found += _rows_apart("alike.csv", controls.alike, alike)
     selection = select(considered, findings, history, opened.rules, _of(opened.run), controls)
     found += _line_differences(opened.tables, selection)
     found += _page_differences(opened)
@@ -142,6 +147,13 @@ def _own_rules(path: Path, run: BatchRun) -> LoadedPack:
         named = f"their digest is {pack.digest}, and {run.pack_digest} in run.json"
         told = f"rules: {named}; they were changed, and nothing was decided again by others"
     raise Disagreement(f"The replay of {path.name} stops at the rules.", [told])
+
+
+def _live_then(opened: OpenBundle, workspace: Workspace) -> pl.DataFrame:
+    """The live lines when a bundle was prepared; where the ledger does not know it, as far as the bundle names them."""
+    with Ledger.read_or_empty(workspace.ledger_path) as ledger:
+        prepared = ledger.prepared(opened.run.batch_id)
+        return lines_named(opened.tables["alike.csv"]) if prepared is None else ledger.live_lines(prepared.seq)
 
 
 def _of(run: BatchRun) -> Circumstances:
@@ -218,6 +230,9 @@ def _line_differences(tables: dict[str, pl.DataFrame], selection: Selection) -> 
     columns = ["route", "engaged_on", "amount_pence", "flags"]
     yield from _row_differences("claim line", claim, selection.lines, columns)
     yield from _row_differences("held line", tables["held.csv"], selection.held, [*columns, "reason", "released_by"])
+    yield from _row_differences(
+        "dropped result", tables["dropped.csv"], selection.dropped, [*columns[:2], "reason", "earlier_lines"]
+    )
     attrition = [_filled(frame).fill_null(0).rows() for frame in (tables["attrition.csv"], selection.attrition)]
     for was, is_now in zip(*attrition, strict=False):
         if was != is_now:

@@ -14,7 +14,9 @@ import polars as pl
 
 from pbr.claims.bundle import BundleContents, write_bundle
 from pbr.claims.contract import (
+    ALIKE,
     CLAIM,
+    DROPPED,
     FACTS,
     FAMILIES,
     FINDINGS,
@@ -173,6 +175,11 @@ def contents(**other: object) -> BundleContents:
             },
             HELD,
         ),
+        dropped=pl.DataFrame(
+            [("ref3", "progress_to_work", date(2012, 10, 1), decision(3), "route_already_claimed", "L0")],
+            DROPPED,
+            orient="row",
+        ),
         quarantine=pl.DataFrame(
             [("attendance", "sources/attendance.csv", "term", "E127", "is none of autumn, spring, summer", "r9")],
             QUARANTINE,
@@ -181,6 +188,9 @@ def contents(**other: object) -> BundleContents:
         history=pl.DataFrame([("F3", "progress_to_work", "family", "L0", 10000)], HISTORY, orient="row"),
         overrides=pl.DataFrame(schema=OVERRIDES),
         found_wrong=pl.DataFrame(schema=FOUND_WRONG),
+        alike=pl.DataFrame(
+            [("F2", "P5", "F9", "Q5", "address", "name same, birth same, postcode same", "L0")], ALIKE, orient="row"
+        ),
         rules={"pack.yaml": b"id: phase-1\n", "tests/route.yaml": b"- name: a case\n"},
         book=rulebook(load_pack("phase-1"), RUN.as_of, with_cases=False),
         titles={"crime_asb_education": "Crime, anti-social behaviour and education", "neutral_only": "Only neutral"},

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pbr.claims.contract import HISTORY
-from pbr.claims.select import Circumstances, Selection, claim_file, claim_line_id, family_ref, select
+from pbr.claims.contract import ALIKE, HISTORY, OVERRIDES
+from pbr.claims.select import Circumstances, Controls, Selection, claim_file, claim_line_id, family_ref, select
 from pbr.engines.findings import FINDINGS
 from pbr.rulebook.load import load_pack
 
@@ -61,7 +61,13 @@ def earned(family_id: str, route: str, pounds: int, claimed_by: str = "family", 
     return (family_id, route, claimed_by, line, pounds * 100)
 
 
-def choose(*families: Family, history: tuple[Any, ...] = (), as_of: date = AS_OF, **more: Any) -> Selection:
+def choose(
+    *families: Family,
+    history: tuple[Any, ...] = (),
+    as_of: date = AS_OF,
+    controls: Controls | None = None,
+    **more: Any,
+) -> Selection:
     considered = pl.DataFrame(
         [(each["family_id"], each["engaged_on"]) for each in families],
         schema={"family_id": pl.String, "engaged_on": pl.Date},
@@ -69,7 +75,7 @@ def choose(*families: Family, history: tuple[Any, ...] = (), as_of: date = AS_OF
     )
     before = pl.DataFrame(list(history), schema=HISTORY, orient="row")
     of = replace(USUAL, claim_date=as_of, **more) if "claim_date" not in more else replace(USUAL, **more)
-    return select(considered, findings(families, as_of), before, PACK.rules(as_of), of)
+    return select(considered, findings(families, as_of), before, PACK.rules(as_of), of, controls)
 
 
 def lines(chosen: Selection) -> list[tuple[str, str, int]]:
@@ -273,6 +279,72 @@ def test_two_controls_are_both_named_with_what_releases_each() -> None:
     released = chosen.held["released_by"][0]
     assert "L8, L9" in released
     assert "Show a change" in released
+
+
+ALIKE_HOLD = "person_alike_in_another_line"
+SAYS = "name same, birth same, postcode same"
+
+
+def alike(*pairs: tuple[str, str, str | None], basis: str = "address", **more: Any) -> Controls:
+    """People alike, by family, other family and the other's line; the persons are P1 and Q1."""
+    rows = [(mine, "P1", other, "Q1", basis, SAYS, line) for mine, other, line in pairs]
+    return Controls(alike=pl.DataFrame(rows, ALIKE, orient="row"), **more)
+
+
+def released(family_id: str, holds: str, approved_by: str = "s.officer") -> pl.DataFrame:
+    decision, until = f"{family_id:0>64}", AS_OF + DAY
+    row = (family_id, CAE, decision, "release", holds, "looked up", "manager", until, "p.manager", approved_by, 7)
+    return pl.DataFrame([row], OVERRIDES, orient="row")
+
+
+def test_somebody_alike_in_another_live_line_holds_every_line_and_says_who_and_why_and_which_line() -> None:
+    pairs = alike(("F1", "F9", "L9"), ("F1", "F9", "L8"), ("F3", "F9", "L9"))
+    chosen = choose(family("F1", CAE, P2W), family("F2", CAE), controls=pairs)
+    assert held(chosen) == [("F1", CAE, ALIKE_HOLD), ("F1", P2W, ALIKE_HOLD)]
+    assert lines(chosen) == [("F2", CAE, 700)]
+    assert chosen.held["released_by"][0] == (
+        "Establish that these are not the same people under other ids, or mend the list of members: "
+        f"P1 and Q1 (address: {SAYS}; line L8, L9)."
+    )
+
+
+def test_in_one_batch_both_wait_and_one_that_is_released_goes_alone() -> None:
+    families, both = (family("F1", CAE), family("F2", CAE)), (("F1", "F2", None), ("F2", "F1", None))
+    assert held(choose(*families, controls=alike(*both))) == [("F1", CAE, ALIKE_HOLD), ("F2", CAE, ALIKE_HOLD)]
+    chosen = choose(*families, controls=alike(*both, overrides=released("F1", ALIKE_HOLD)))
+    assert (lines(chosen), held(chosen)) == ([("F1", CAE, 700)], [("F2", CAE, ALIKE_HOLD)])
+    assert chosen.lines["flags"].to_list() == ["override"]
+
+
+@pytest.mark.parametrize("holds", ["neutral_only", "person_in_another_live_line"])
+def test_a_release_of_another_control_does_not_let_somebody_alike_through(holds: str) -> None:
+    chosen = choose(family("F1", CAE), controls=alike(("F1", "F9", "L9"), overrides=released("F1", holds)))
+    assert held(chosen) == [("F1", CAE, ALIKE_HOLD)]
+
+
+def test_the_other_line_is_in_the_way_while_it_waits_itself_and_is_not_when_it_cannot_be_paid() -> None:
+    pair = alike(("F1", "F2", None))
+    waiting = choose(family("F1", CAE), family("F2", CAE, flags={CAE: "neutral_only"}), controls=pair)
+    assert held(waiting) == [("F1", CAE, ALIKE_HOLD), ("F2", CAE, "neutral_only")]
+    paid = (earned("F2", CAE, 700, line="L2"),)
+    assert held(choose(family("F1", CAE), family("F2", CAE), history=paid, controls=pair)) == []
+
+
+def test_one_id_written_in_two_ways_is_one_person_in_two_lines() -> None:
+    pair = alike(("F1", "F2", None), basis="person_id")
+    chosen = choose(family("F1", CAE), family("F2", CAE), controls=pair)
+    assert held(chosen) == [("F1", CAE, "person_in_another_live_line")]
+    assert "P1 and Q1 (person_id: " in chosen.held["released_by"][0]
+
+
+def test_a_result_that_is_dropped_names_the_earlier_lines_in_its_way_and_no_others() -> None:
+    paid = (earned("F1", CAE, 700, line="L1"), earned("F1", P2W, 100, line="L2"))
+    chosen = choose(family("F1", CAE, CE), family("F2", CAE, CE), history=paid)
+    assert chosen.dropped.select("family_id", "route", "reason", "earlier_lines").rows() == [
+        ("F1", CE, "nothing_left_under_the_cap", "L1;L2"),
+        ("F1", CAE, "route_already_claimed", "L1"),
+        ("F2", CAE, "paid_by_continuous_employment", None),
+    ]
 
 
 def test_a_line_that_is_not_payable_is_not_held_either() -> None:

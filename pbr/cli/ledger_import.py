@@ -1,0 +1,48 @@
+"""`pbr ledger import`: claims that were made before there was this ledger."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from pbr.cli.console import progress, say, workspace_argument
+from pbr.cli.signing import FILE, by_option
+from pbr.jobs.import_claims import import_claims
+from pbr.ledger import Signer
+from pbr.rulebook.load import load_pack
+from pbr.values import pounds
+
+
+@click.command("import")
+@workspace_argument
+@click.argument("claims", type=FILE)
+@click.option("--pack", metavar="PACK", help="The framework they were claimed under; the one that pbr.toml names.")
+@by_option
+def import_(workspace: Path, claims: Path, pack: str | None, by: str | Signer) -> None:
+    """Take earlier claims over from CLAIMS, a CSV file with a row a claim line, so that none of them is made twice.
+
+    Columns: family_id, route, window, amount_pence or amount (pounds); and where there are any claim_line_id,
+    paid_pence or paid (pounds), engaged_on, claimed_on (2014-10-31) and persons (ids joined with ;). The file is
+    entered whole or not at all. See docs/never-twice.md.
+
+    \b
+    Example:  pbr ledger import demo earlier-claims.csv --pack phase-1
+    """
+    framework = load_pack(pack) if pack else None
+    with progress("Importing"):
+        done = import_claims(workspace, claims, at=datetime.now(UTC), by=by, pack=framework)
+    say(
+        f"Batch {done.entry.batch_id}: {done.lines} lines of {done.families} families are imported, "
+        f"{pounds(done.amount_pence)} claimed, {pounds(done.paid_pence)} paid: ledger entry {done.entry.seq}."
+    )
+    if not done.paid_told:
+        say("The file has no column paid: nothing is taken as paid.")
+    if done.persons_listed:
+        say(f"{done.persons_listed} lines name nobody, and have the persons whom the list of members has.")
+    if done.nameless:
+        say(
+            f"Warning: {done.nameless} lines name nobody, and their families have no members in the list: somebody of "
+            "them in another family cannot be found."
+        )
