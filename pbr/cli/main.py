@@ -17,6 +17,7 @@ from pbr.cli.ledger import ledger
 from pbr.cli.match import match
 from pbr.cli.override import override
 from pbr.cli.replay import replay
+from pbr.cli.report import report
 from pbr.cli.review import review
 from pbr.cli.rules import rules
 from pbr.cli.verify import verify
@@ -34,7 +35,7 @@ def main() -> None:
 
 for command in (
     *(check, decide, eligible, claim, override, verify, replay, explain, match, review, ledger, keys, rules),
-    *(doctor, demo),
+    *(report, doctor, demo),
 ):
     main.add_command(command)
 

@@ -1,0 +1,1 @@
+"""Reports: tables come in, and pages that people read go out."""
