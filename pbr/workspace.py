@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from pbr.errors import Fault, Faults
-from pbr.values import Window
+from pbr.values import Share, Window, financial_year
 
 FILE = "pbr.toml"
 
@@ -72,6 +72,22 @@ def _academic_year(value: str) -> str:
     if not re.fullmatch(ACADEMIC_YEAR, value) or (int(value[:4]) + 1) % 100 != int(value[5:]):
         raise ValueError("write an academic year as 2013/14")
     return value
+
+
+def _financial_year(value: str) -> str:
+    if not re.fullmatch(r"20[0-9]{2}/[0-9]{2}", value) or financial_year(date(int(value[:4]), 4, 1)) != value:
+        raise ValueError("write a financial year as 2013/14")
+    return value
+
+
+def _reduction(value: Any) -> Any:
+    """A share above nothing and up to the whole, as text."""
+    if not isinstance(value, str):
+        raise ValueError('write a share in quotation marks, as "33%" or "1/3"')
+    share = Share.parse(value)
+    if not 0 < share.numerator <= share.denominator:
+        raise ValueError("an aim is a fall by more than 0% and at most 100%")
+    return share
 
 
 def _encoding(value: str) -> str:
@@ -246,6 +262,38 @@ class ClaimSettings(Settings):
         return self
 
 
+class ProgrammeYear(Settings):
+    """What the authority set itself for a financial year: how many families to engage, and its income, in pounds."""
+
+    year: Annotated[str, AfterValidator(_financial_year)]
+    families: Annotated[int, Field(ge=0, strict=True)] | None = None
+    income_pounds: Annotated[int, Field(ge=0, strict=True)] | None = None
+
+
+class Aim(Settings):
+    """By what share an outcome indicator is to fall (`docs/programme.md` lists the indicators)."""
+
+    indicator: Text
+    reduced_by: Annotated[Share, BeforeValidator(_reduction)]
+
+
+class ProgrammeSettings(Settings):
+    """The authority's own budget and aims, against which `pbr report programme` sets what came of the programme."""
+
+    years: tuple[ProgrammeYear, ...] = ()
+    aims: tuple[Aim, ...] = ()
+
+    @model_validator(mode="after")
+    def _distinct(self) -> ProgrammeSettings:
+        for what, given in (
+            ("year", [each.year for each in self.years]),
+            ("an aim for", [aim.indicator for aim in self.aims]),
+        ):
+            if repeated := sorted({each for each in given if given.count(each) > 1}):
+                raise ValueError(f"{what} {repeated[0]!r} is given twice")
+        return self
+
+
 class ProbabilisticSettings(Settings):
     """The pass by weight: the file of its model, and from how many bits of match weight a link is what."""
 
@@ -293,6 +341,7 @@ class WorkspaceFile(Settings):
     sources: dict[str, SourceSettings] = Field(default_factory=dict)
     calendar: Calendar = Calendar()
     claims: ClaimSettings = ClaimSettings()
+    programme: ProgrammeSettings = ProgrammeSettings()
     linkage: LinkageSettings = LinkageSettings()
 
 
@@ -305,6 +354,7 @@ class Workspace(Settings):
     sources: dict[str, SourceSettings]
     calendar_terms: tuple[TermDates, ...]
     claims: ClaimSettings
+    programme: ProgrammeSettings
     linkage: LinkageSettings
     lines: dict[str, int] = Field(default_factory=dict, repr=False, exclude=True)
 
@@ -341,6 +391,7 @@ class Workspace(Settings):
             sources={table: written.sources[table] for table in TABLES if table in written.sources},
             calendar_terms=written.calendar.terms,
             claims=written.claims,
+            programme=written.programme,
             linkage=written.linkage,
             lines=lines,
         )

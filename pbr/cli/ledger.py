@@ -1,18 +1,19 @@
-"""`pbr ledger`: what was claimed, and whether the record of it is untouched."""
+"""`pbr ledger`: what was claimed and paid, and whether the record of it is untouched."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import click
-import polars as pl
 
 from pbr.cli.console import HABITS, format_options, progress, say, show, show_json, workspace_argument
 from pbr.cli.ledger_import import import_
+from pbr.cli.ledger_lines import lines
+from pbr.cli.ledger_reconcile import reconcile
+from pbr.cli.money import in_pounds
 from pbr.cli.recheck import recheck
 from pbr.jobs import ledger as jobs
 from pbr.ledger.store import BALANCE_BY
-from pbr.values import pounds
 
 
 @click.group(context_settings=HABITS)
@@ -22,9 +23,6 @@ def ledger() -> None:
     \b
     Example:  pbr ledger list demo
     """
-
-
-ledger.add_command(import_)
 
 
 @ledger.command("list")
@@ -44,7 +42,7 @@ def list_(workspace: Path, entries: bool, form: str) -> None:
         return
     batches = jobs.batches(workspace)
     shown = ["batch_id", "window", "state", "lines", "amount_pence", "prepared_at", "prepared_by", "bundle"]
-    show(batches if form != "table" else _in_pounds(batches.select(shown)), form)
+    show(batches if form != "table" else in_pounds(batches.select(shown)), form)
 
 
 @ledger.command()
@@ -78,7 +76,9 @@ def verify(workspace: Path, as_json: bool) -> None:
 )
 @format_options
 def balance(workspace: Path, by: tuple[str, ...], form: str) -> None:
-    """Add up what is claimed, and what was withdrawn, in WORKSPACE's ledger.
+    """Add up what is claimed, paid, repaid and held in WORKSPACE's ledger, and tell what is left of the allocation.
+
+    Outstanding is what live lines claim and nobody has paid yet; withdrawn, what lines claimed that count no more.
 
     \b
     Examples:
@@ -86,14 +86,12 @@ def balance(workspace: Path, by: tuple[str, ...], form: str) -> None:
       pbr ledger balance demo --by family --csv
     """
     balances = jobs.balances(workspace, *dict.fromkeys(by))
-    show(balances if form != "table" else _in_pounds(balances), form)
+    show(balances if form != "table" else in_pounds(balances), form)
+    for one in jobs.allocations(workspace):
+        of = f" of {one.agreed} agreed" + (f" ({one.share.percent})" if one.share else "")
+        left = f"{one.left} left" if one.left >= 0 else f"{-one.left} beyond it"
+        say(f"Allocation by {one.pack_id}: {one.funded} families{of}; {one.claimed} with live lines, {left}.")
 
 
-def _in_pounds(frame: pl.DataFrame) -> pl.DataFrame:
-    """Pence as pounds, for people."""
-    pence = [name for name in frame.columns if name.endswith("_pence")]
-    spoken = [pl.Series(name, [pounds(amount) for amount in frame[name]], dtype=pl.String) for name in pence]
-    return frame.with_columns(spoken).rename({name: name.removesuffix("_pence") for name in pence})
-
-
-ledger.add_command(recheck)
+for command in (import_, lines, reconcile, recheck):
+    ledger.add_command(command)

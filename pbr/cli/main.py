@@ -19,6 +19,7 @@ from pbr.cli.ledger import ledger
 from pbr.cli.match import match
 from pbr.cli.override import override
 from pbr.cli.replay import replay
+from pbr.cli.report import report
 from pbr.cli.review import review
 from pbr.cli.rules import rules
 from pbr.cli.verify import verify
@@ -36,7 +37,7 @@ def main() -> None:
 
 for command in (
     *(check, decide, eligible, forecast, claim, override, verify, replay, explain, audit, match, review),
-    *(ledger, keys, rules, doctor, demo),
+    *(ledger, keys, report, rules, doctor, demo),
 ):
     main.add_command(command)
 

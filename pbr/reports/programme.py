@@ -1,0 +1,171 @@
+"""The programme as a page: what a scrutiny committee is shown, with a chart of families by year.
+
+In: the tables of `programme_figures` and `programme_indicators`. Out: HTML that stands by itself (no script, nothing
+fetched), the same to the byte every time. The chart's figures are all in the tables beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import jinja2
+import polars as pl
+from jinja2.sandbox import SandboxedEnvironment
+
+from pbr.claims.pages import grouped, long_date
+from pbr.reports.programme_figures import ALL, UNDATED, wide
+from pbr.rulebook.words import spoken
+from pbr.values import pounds
+
+TITLES = {
+    "families_to_engage": "To be engaged",
+    "families_engaged": "Engaged",
+    "families_not_decided": "Under no framework",
+    "families_eligible": "Eligible",
+    "families_not_eligible": "Not eligible",
+    "families_eligibility_not_known": "Not known",
+    "families_result_met": "With a result met",
+    "families_claimed": "Families claimed for",
+    "families_turned_around": "Families turned around",
+    "claim_lines": "Claim lines",
+    "claimed": "Claimed",
+    "families_paid": "Families paid for",
+    "paid": "Paid",
+    "repaid": "Repaid",
+    "families_in_preparation": "Families in preparation",
+    "in_preparation": "In preparation",
+    "budget": "Budget",
+    "attachment_fees": "Attachment fees",
+    "results_paid": "Results paid",
+    "income": "Income",
+    "variance": "Variance",
+}
+"""What people call the measures."""
+
+CAPTIONS = {
+    "families": "By the financial year in which the family engaged. Engaged is the sum of eligible, not eligible, not "
+    "known and under no framework. A result is met where the evidence says so; not all of these are claimed.",
+    "claims_by_year": "Families and claims by the financial year of the claim, a family at its first; families paid "
+    "for and money paid by that of the payment. What was repaid stands in the year of the payment that it gives back.",
+    "claims_by_window": "By the claim window, a family at its first claim; what was paid on the window's lines, "
+    "whenever that was, with a family at its first payment.",
+    "income": "By the financial year of the payment. Income is attachment fees and results paid, less repaid; the "
+    "variance is income less budget.",
+}
+HEADINGS = {
+    "families": "Families",
+    "claims_by_year": "Claims and payments by year",
+    "claims_by_window": "Claims and payments by claim window",
+    "income": "Income against budget",
+}
+
+
+def page(
+    authority: str,
+    as_of: date,
+    frameworks: Sequence[str],
+    figures: pl.DataFrame,
+    indicators: pl.DataFrame,
+    allocations: Sequence[Mapping[str, Any]],
+    warnings: Sequence[str],
+) -> bytes:
+    """`programme.html`. `allocations`: `pack_id`, `agreed`, `share`, `funded`, `claimed`, `left` of each."""
+    by_framework = [each for each in frameworks if each in figures["framework"]]
+    return (
+        _templates()
+        .get_template("programme.html")
+        .render(
+            authority=authority,
+            as_of=as_of,
+            sections=[_section(figures, section, by_framework) for section in HEADINGS],
+            chart=_chart(figures),
+            indicators=indicators.to_dicts(),
+            frameworks=frameworks,
+            allocations=allocations,
+            warnings=warnings,
+        )
+        .encode()
+    )
+
+
+def _section(figures: pl.DataFrame, section: str, frameworks: Sequence[str]) -> dict[str, Any]:
+    parts = []
+    for framework in (ALL, *frameworks):
+        table = wide(figures, section, framework)
+        names = table.columns[1:]
+        rows = [
+            {"period": row["period"], "cells": [_cell(name, row[name]) for name in names]}
+            for row in table.iter_rows(named=True)
+        ]
+        parts.append({"framework": framework, "names": [TITLES[name] for name in names], "rows": rows})
+    return {"id": section, "heading": HEADINGS[section], "caption": CAPTIONS[section], "parts": parts}
+
+
+def _cell(name: str, value: int | None) -> str:
+    if value is None:
+        return "not said"
+    return grouped(value) if name.startswith("families") or name == "claim_lines" else pounds(value)
+
+
+# ------------------------------------------------------------------------------------------------------- the chart
+
+_BARS = (
+    ("families", "families_to_engage", "to be engaged", "#ffffff"),
+    ("claims_by_year", "families_claimed", "claimed for", "#7a9cc6"),
+    ("claims_by_year", "families_paid", "paid for", "#1f4e8c"),
+)
+_BAR, _GROUP, _TALL, _TOP, _LEFT = 36, 160, 200, 24, 12
+
+
+def _chart(figures: pl.DataFrame) -> dict[str, Any] | None:
+    """The bars by year in whole places of the picture; None where there is nothing to show."""
+    own = figures.filter((pl.col("framework") == ALL) & ~pl.col("period").is_in([ALL, UNDATED]))
+    values = {
+        (measure, period): value
+        for section, measure, _, _ in _BARS
+        for period, value in own.filter((pl.col("section") == section) & (pl.col("measure") == measure))
+        .select("period", "value")
+        .iter_rows()
+    }
+    shown = [bar for bar in _BARS if any(measure == bar[1] for measure, _ in values)]
+    years = sorted({period for _, period in values})
+    most = max(values.values(), default=0)
+    if not most:
+        return None
+    groups = []
+    for place, year in enumerate(years):
+        left = _LEFT + place * _GROUP
+        bars = []
+        for n, (_, measure, what, fill) in enumerate(shown):
+            value = values.get((measure, year))
+            if value is not None:
+                height = value * _TALL // most
+                x = left + n * (_BAR + 6)
+                bars.append(
+                    {"x": x, "y": _TOP + _TALL - height, "height": height, "middle": x + _BAR // 2, "fill": fill}
+                    | {"value": value, "what": what}
+                )
+        groups.append({"year": year, "x": left + (3 * _BAR + 12) // 2, "bars": bars})
+    return {
+        "width": _LEFT + len(years) * _GROUP,
+        "floor": _TOP + _TALL,
+        "bar": _BAR,
+        "groups": groups,
+        "legend": [{"what": what, "fill": fill} for _, _, what, fill in shown],
+    }
+
+
+def _templates() -> SandboxedEnvironment:
+    templates = SandboxedEnvironment(
+        # The pages of a claim and of a report look alike.
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader("pbr.reports"), jinja2.PackageLoader("pbr.claims")]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    templates.filters |= {"long_date": long_date, "words": spoken, "number": grouped}
+    return templates
