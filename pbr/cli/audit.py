@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from pbr.cli.audit_lines import lines
+from pbr.cli.audit_papers import papers
 from pbr.cli.audit_record import record
 from pbr.cli.audit_sample import sample
 from pbr.cli.audit_triggers import triggers
@@ -20,5 +21,5 @@ def audit() -> None:
     """
 
 
-for command in (lines, sample, record, triggers):
+for command in (lines, sample, papers, record, triggers):
     audit.add_command(command)
