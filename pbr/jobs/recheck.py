@@ -249,9 +249,10 @@ def _standing(lines: pl.DataFrame, cohorts: Sequence[Cohort], rules: Rules, open
     priced = pl.concat([selection.lines, selection.held], how="diagonal").with_columns(
         reason=pl.col("reason").fill_null("")
     )
-    claimed = opened.tables["claim.csv"].select(line_id="claim_line_id", decided_then="decision_id")
+    # As it was claimed: of a live line, part may have been repaid since.
+    claimed = opened.tables["claim.csv"].select("amount_pence", line_id="claim_line_id", decided_then="decision_id")
     joined = (
-        lines.select("line_id", *on, "amount_pence")
+        lines.select("line_id", *on)
         .join(claimed, on="line_id")
         .join(eligible.select("family_id", "decided_now", eligible="said"), on="family_id", how="left")
         .join(said.filter(pl.col("part") == "route").select(*on, verdict="said"), on=on, how="left")
