@@ -30,6 +30,8 @@ from pbr.jobs.eligible import Eligibility, eligible
 from pbr.jobs.explain import Explanation, explain
 from pbr.jobs.impact import Impact, impact
 from pbr.jobs.prepare import Preparation, prepare
+from pbr.jobs.programme import Programme, programme
+from pbr.jobs.reconcile import Reconciliation, reconcile
 from pbr.jobs.replay import Replay, replay
 from pbr.rulebook.load import load_pack
 from pbr.workspace import Workspace
@@ -45,6 +47,8 @@ __all__ = [
     "Impact",
     "PbrError",
     "Preparation",
+    "Programme",
+    "Reconciliation",
     "Replay",
     "Trace",
     "Workspace",
@@ -56,6 +60,8 @@ __all__ = [
     "load_pack",
     "make_authority",
     "prepare",
+    "programme",
+    "reconcile",
     "replay",
     "submit",
     "withdraw",
