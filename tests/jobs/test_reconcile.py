@@ -19,10 +19,10 @@ from pbr.errors import Faults
 from pbr.jobs.batches import correct, pay
 from pbr.jobs.ledger import allocations, lines
 from pbr.jobs.reconcile import Reconciliation, reconcile
-from pbr.ledger import Ledger
+from pbr.ledger import NO_BATCH, Ledger
 from tests.jobs.authorities import bundle_of
 from tests.jobs.conftest import NOON
-from tests.ledger.made_people import APPROVER, AUDITOR, FINANCE, PREPARER, audited, register
+from tests.ledger.made_people import APPROVER, AUDITOR, FINANCE, PREPARER, audited, overridden, register
 
 ADVICE = "december.csv"
 
@@ -188,6 +188,26 @@ def test_a_line_rests_on_a_pass_only_where_a_second_person_approved_it(
     row = result.lines.filter(pl.col("line_id") == line["claim_line_id"]).row(0, named=True)
     assert row["decided"] == decided
     assert ("not_met" in row["differences"]) == (not approved_by)
+
+
+def test_a_line_that_is_another_in_the_ledger_is_told_and_so_is_an_override_that_the_bundle_has_not(
+    claimed: Path, tmp_path: Path
+) -> None:
+    made = tmp_path / "made"
+    shutil.copytree(claimed / "batches", made / "batches")
+    shutil.copy(claimed / "pbr.toml", made)
+    with Ledger.read(claimed / "ledger.sqlite") as unsigned:
+        (prepared,) = unsigned.entries()
+    first, second, *rest = prepared.says["lines"]
+    with Ledger.open(made / "ledger.sqlite", create=True) as opened:
+        register(opened)
+        says = {name: first[name] for name in ("family_id", "route", "decision_id")}
+        entry = opened.append("overridden", NO_BATCH, overridden(**says), at=NOON, by=PREPARER)
+        opened.append("override_approved", NO_BATCH, {"override": entry.seq}, at=NOON, by=APPROVER)
+        lines = [first | {"override": entry.seq}, second | {"family_ref": "somebody else"}, *rest]
+        opened.append("prepared", prepared.batch_id, prepared.says | {"lines": lines}, at=NOON, by=PREPARER)
+    told = named(reconcile(made))
+    assert told == {"override_missing": [first["line_id"]], "claim_line_differs": [second["line_id"]]}
 
 
 # -------------------------------------------------------------------------------------------------------- remittances
