@@ -34,6 +34,8 @@ from pbr.jobs.explain import Explanation, explain
 from pbr.jobs.forecast import Forecast, forecast
 from pbr.jobs.impact import Impact, impact
 from pbr.jobs.prepare import Preparation, prepare
+from pbr.jobs.programme import Programme, programme
+from pbr.jobs.reconcile import Reconciliation, reconcile
 from pbr.jobs.replay import Replay, replay
 from pbr.rulebook.load import load_pack
 from pbr.workspace import Workspace
@@ -51,6 +53,8 @@ __all__ = [
     "Impact",
     "PbrError",
     "Preparation",
+    "Programme",
+    "Reconciliation",
     "Replay",
     "Trace",
     "Workspace",
@@ -64,6 +68,8 @@ __all__ = [
     "load_pack",
     "make_authority",
     "prepare",
+    "programme",
+    "reconcile",
     "record_results",
     "replay",
     "submit",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pbr.errors import Faults
+from pbr.values import Share
 from pbr.workspace import PASSES, Workspace
 
 LEAST = """\
@@ -247,3 +248,63 @@ def test_a_model_that_weighs_has_thresholds_of_its_own(tmp_path: Path) -> None:
 )
 def test_what_linkage_cannot_be_is_told(tmp_path: Path, text: str, message: str) -> None:
     assert message in "\n".join(told(tmp_path, f"{LEAST}[linkage]\n{text}\n"))
+
+
+# ------------------------------------------------------------------------------------------------ budget and aims
+
+
+PROGRAMME = """
+[[programme.years]]
+year = "2013/14"
+families = 400
+income_pounds = 600000
+
+[[programme.years]]
+year = "2014/15"
+income_pounds = 0
+
+[[programme.aims]]
+indicator = "asb_incidents"
+reduced_by = "33%"
+"""
+
+
+def test_budget_and_aims_of_the_programme_are_read(tmp_path: Path) -> None:
+    settings = load(tmp_path, LEAST + PROGRAMME).programme
+    assert [(one.year, one.families, one.income_pounds) for one in settings.years] == [
+        ("2013/14", 400, 600000),
+        ("2014/15", None, 0),
+    ]
+    assert [(aim.indicator, aim.reduced_by) for aim in settings.aims] == [("asb_incidents", Share(33, 100))]
+
+
+def test_a_workspace_without_a_budget_has_none(tmp_path: Path) -> None:
+    assert load(tmp_path, LEAST).programme.years == load(tmp_path, LEAST).programme.aims == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (('"2013/14"', '"2013/15"'), "E104 pbr.toml:9 programme.years.0.year is '2013/15': write a financial year as"),
+        (('"2014/15"', '"2013/14"'), "E104 pbr.toml:8 programme: year '2013/14' is given twice."),
+        (("families = 400", "families = -1"), "E104 pbr.toml:10 programme.years.0.families is -1"),
+        (("= 600000", "= 600000.5"), "E104 pbr.toml:11 programme.years.0.income_pounds"),
+        (("income_pounds = 0", "income = 0"), "E102 pbr.toml:15 unknown key 'programme.years.1.income'. Did you mean"),
+        (('year = "2014/15"\n', ""), "E103 pbr.toml:13 programme.years.1.year is missing."),
+        (('"33%"', '"33"'), "E104 pbr.toml:19 programme.aims.0.reduced_by is '33': '33' is not a share"),
+        (('"33%"', "0.33"), "E104 pbr.toml:19 programme.aims.0.reduced_by: write a share in quotation marks"),
+        (('"33%"', '"0%"'), "E104 pbr.toml:19 programme.aims.0.reduced_by is '0%': an aim is a fall by more than 0%"),
+        (('"33%"', '"101%"'), "E104 pbr.toml:19 programme.aims.0.reduced_by is '101%': an aim is a fall by more"),
+        (('reduced_by = "33%"', ""), "E103 pbr.toml:17 programme.aims.0.reduced_by is missing."),
+    ],
+)
+def test_what_a_programme_may_not_say_is_told_with_its_line(
+    tmp_path: Path, change: tuple[str, str], fault: str
+) -> None:
+    (found,) = told(tmp_path, LEAST + PROGRAMME.replace(*change))
+    assert found.startswith(fault)
+
+
+def test_an_aim_for_the_whole_is_one(tmp_path: Path) -> None:
+    (aim,) = load(tmp_path, LEAST + PROGRAMME.replace("33%", "100%")).programme.aims
+    assert aim.reduced_by == Share(100, 100)

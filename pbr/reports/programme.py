@@ -47,10 +47,11 @@ TITLES = {
 CAPTIONS = {
     "families": "By the financial year in which the family engaged. Engaged is the sum of eligible, not eligible, not "
     "known and under no framework. A result is met where the evidence says so; not all of these are claimed.",
-    "claims_by_year": "Families and claims by the financial year of the claim, a family at its first; families paid "
-    "for and money paid by that of the payment. What was repaid stands in the year of the payment that it gives back.",
-    "claims_by_window": "By the claim window, a family at its first claim; what was paid on the window's lines, "
-    "whenever that was, with a family at its first payment.",
+    "claims_by_year": "Families and claims by the financial year of the claim: a family at its first, and again where "
+    "it is first claimed as turned around. Families paid for and money paid by that of the payment. What was repaid "
+    "stands in the year of the payment that it gives back.",
+    "claims_by_window": "By the claim window, each family once as above; what was paid on the window's lines, whenever "
+    "that was, with a family at its first payment.",
     "income": "By the financial year of the payment. Income is attachment fees and results paid, less repaid; the "
     "variance is income less budget.",
 }
