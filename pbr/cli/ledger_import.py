@@ -40,9 +40,7 @@ def import_(workspace: Path, claims: Path, pack: str | None, by: str | Signer) -
     if not done.paid_told:
         say("The file has no column paid: nothing is taken as paid.")
     if done.persons_listed:
-        say(f"{done.persons_listed} lines name nobody, and have the persons whom the list of members has.")
+        say(f"Lines that name nobody, and have the persons whom the list of members has: {done.persons_listed}.")
     if done.nameless:
-        say(
-            f"Warning: {done.nameless} lines name nobody, and their families have no members in the list: somebody of "
-            "them in another family cannot be found."
-        )
+        lost = "Somebody of them in another family cannot be found."
+        say(f"Warning: lines that name nobody, of families that the list of members has not: {done.nameless}. {lost}")

@@ -240,33 +240,41 @@ def _unfit(rows: pl.DataFrame, pack: LoadedPack, path: Path) -> Told:
 
 
 def _twice(lines: pl.DataFrame, path: Path) -> Told:
-    """A line, or a family or a person on one route, that stands in an earlier row of the file."""
-    families = lines.select("row", "route", subject="family_id").filter(pl.col("subject") != "")
-    persons = lines.select("row", "route", subject="persons").explode("subject").drop_nulls()
-    ids = lines.select("row", route=pl.lit(""), subject="claim_line_id")
+    """A line, or a family or another family's person on one route, that stands in an earlier row of the file."""
+    families, persons = _subjects(lines)
+    ids = lines.select("row", "family_id", route=pl.lit(""), subject="claim_line_id")
     step = "Leave out what is there twice; where `persons` is empty, the list of members says who is of the family."
     for code, what, subjects in (("E608", "family", families), ("E609", "person", persons), ("E689", "line", ids)):
-        first = pl.col("row").min().over("route", "subject")
-        again = subjects.with_columns(first=first).filter(pl.col("row") != pl.col("first"))
-        for row, route, subject, before in again.select("row", "route", "subject", "first").iter_rows():
+        each = pl.col("row", "family_id").first().over("route", "subject", order_by="row")
+        again = subjects.with_columns(each.name.prefix("first_")).filter(pl.col("row") != pl.col("first_row"))
+        if what == "person":
+            again = again.filter(pl.col("family_id") != pl.col("first_family_id"))
+        for row, route, subject, before in again.select("row", "route", "subject", "first_row").iter_rows():
             where = f" on {route}" if route else ""
             found = f"{what} {subject} stands in row {before} already{where}"
             yield row, Fault(code, f"{path.name} row {row}", found, step)
 
 
+def _subjects(lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The families and the persons of the lines: `row`, `family_id`, `route`, `subject`."""
+    named = lines.filter(pl.col("family_id") != "").select("row", "family_id", "route", "persons")
+    families = named.select("row", "family_id", "route", subject="family_id")
+    return families, named.explode("persons").rename({"persons": "subject"}).drop_nulls("subject")
+
+
 def _taken(lines: pl.DataFrame, live: pl.DataFrame, path: Path) -> Told:
-    """A family or a person that has a live line on the route in the ledger; a line that it has."""
-    families = lines.select("row", "route", subject="family_id")
-    persons = lines.select("row", "route", subject="persons").explode("subject").drop_nulls()
+    """A family, or a person in another family's line, that is live on the route in the ledger; a line that it has."""
+    families, persons = _subjects(lines)
     ledger = live.select("line_id", "batch_id", "route", "family_id", "persons")
-    of_persons = ledger.explode("persons").select("line_id", "batch_id", "route", subject="persons")
-    of_families = ledger.select("line_id", "batch_id", "route", subject="family_id")
+    of_persons = ledger.explode("persons").rename({"persons": "subject", "family_id": "of_family"})
+    of_families = ledger.select("line_id", "batch_id", "route", subject="family_id", of_family=pl.lit(None, pl.String))
     step = "Leave out what the ledger has, or withdraw the earlier batch first."
     for code, what, ours, theirs in (
         ("E608", "family", families, of_families),
         ("E609", "person", persons, of_persons),
     ):
         found = ours.join(theirs, on=["route", "subject"])
+        found = found.filter(pl.col("family_id").ne_missing(pl.col("of_family")))
         for row, route, subject, line, batch in found.select("row", "route", "subject", "line_id", "batch_id").rows():
             says = f"{what} {subject} has a live line on {route} already: {line} in batch {batch}"
             yield row, Fault(code, f"{path.name} row {row}", says, step)

@@ -57,11 +57,13 @@ def test_a_bundle_holds_what_the_contract_names(tmp_path: Path) -> None:
     assert sorted(files(bundle.path)) == [
         "bag-info.txt",
         "bagit.txt",
+        "data/alike.csv",
         "data/attrition.csv",
         "data/certificate.html",
         "data/claim.csv",
         "data/claim.csv-metadata.json",
         "data/decisions.parquet",
+        "data/dropped.csv",
         "data/facts.parquet",
         "data/families.parquet",
         "data/found_wrong.csv",

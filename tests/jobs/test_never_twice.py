@@ -326,8 +326,6 @@ def test_what_is_wrong_with_a_file_is_told_at_once_with_its_rows(unclaimed: Path
         ("E686", "row 7"),
         ("E688", "row 8"),
         ("E608", "row 9"),
-        ("E609", "row 9"),
-        ("E609", "row 9"),
         ("E685", "row 9"),
         ("E689", "row 11"),
     ]
