@@ -28,6 +28,7 @@ from pbr.jobs.replay import replay
 from pbr.jobs.steps import carry
 from pbr.jobs.verify import unknown_to
 from pbr.ledger import NO_BATCH, Entry, Ledger, Signer
+from pbr.ledger.kinds import not_in_the_ledger
 from pbr.rulebook.load import LoadedPack
 from pbr.values import financial_year as financial_year_of
 from pbr.workspace import ClaimWindow, Workspace
@@ -39,7 +40,7 @@ Place = Workspace | Path | str
 def enter_audit(workspace: Place, outcome: AuditOutcome, *, at: datetime, by: By) -> Entry:
     """Enter the results of an audit: the batch is `checked` where they passed; else they are noted, as `audited`.
 
-    Raises Faults: E507 another bundle, E646 whoever prepared the batch, E650–E652 results that are not this batch's,
+    Raises Faults: E635 another bundle, E646 whoever prepared the batch, E650–E652 results that are not this batch's,
     E605–E647.
     """
     body = {
@@ -128,7 +129,7 @@ def correct(
 ) -> Entry:
     """Reverse a claim line: `withdraw`, `repay` or `supersede` it (`ledger.bodies.Correction`).
 
-    The amount is the whole line's unless given; the batch is the last that has the line. Raises Faults: E650 no such
+    The amount is the whole line's unless given; the batch is the last that has the line. Raises Faults: E675 no such
     line, E657, E659 what cannot be reversed so, E605–E647.
     """
     workspace = Workspace.of(workspace)
@@ -137,7 +138,7 @@ def correct(
         found = ledger.lines().filter(is_it if batch_id is None else is_it & (pl.col("batch_id") == batch_id)).tail(1)
         if found.is_empty():
             place = f"line {line_id}" if batch_id is None else f"batch {batch_id}"
-            raise Faults(Fault("E650", place, f"has no line {line_id} in the ledger", "See `pbr ledger lines`."))
+            raise Faults(Fault("E675", place, f"has no line {line_id} in the ledger", "See `pbr ledger lines`."))
         line = found.row(0, named=True)
         kept = line["paid_pence"] - line["repaid_pence"]
         whole = kept or (0 if act == "repay" else line["amount_pence"])
@@ -222,8 +223,7 @@ def _sound_bundle(workspace: Workspace, batch_id: str) -> tuple[Path, str]:
     with Ledger.read(workspace.ledger_path) as ledger:
         prepared = ledger.prepared(batch_id)
         if prepared is None:
-            what = "is not in the ledger as one that was prepared"
-            raise Faults(Fault("E606", f"batch {batch_id}", what, "See `pbr ledger list` for those that are."))
+            raise Faults(not_in_the_ledger(batch_id))
         bundle = workspace.batches_path / str(prepared.says["bundle"])
         if faults := verify(bundle):
             raise Faults(faults)

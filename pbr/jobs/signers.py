@@ -97,13 +97,13 @@ def register(
 
 
 def revoke(workspace: Workspace | Path | str, person: str, reason: str, *, at: datetime, by: Signer) -> Entry:
-    """Enter that a person's key is good no more. Raises Faults: E642 no such key, E668 the last registrar's."""
+    """Enter that a person's key is good no more. Raises Faults: E674 no such key, E668 the last registrar's."""
     workspace = Workspace.of(workspace)
     with Ledger.open(workspace.ledger_path) as ledger:
         keys = ledger.keys().filter((pl.col("person") == person) & pl.col("until").is_null())
         if keys.is_empty():
             what = "is the name of nobody whose key is registered and not revoked"
-            raise Faults(Fault("E642", person, what, "See `pbr keys list`."))
+            raise Faults(Fault("E674", person, what, "See `pbr keys list`."))
         body = {"public_key": keys["public_key"][0], "reason": reason}
         return ledger.append("revoked", NO_BATCH, body, at=at, by=by)
 

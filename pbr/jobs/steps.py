@@ -50,7 +50,7 @@ class Steps:
 def carry(workspace: Workspace, ledger: Ledger, batch_id: str) -> None:
     """Write a batch's signed steps into its bundle; nothing where nobody signed, or the bundle is not there.
 
-    The ledger is the record: what a command that was killed did not write, the next one writes. Raises Faults (E541).
+    The ledger is the record: what a command that was killed did not write, the next one writes. Raises Faults (E673).
     """
     prepared = ledger.prepared(batch_id)
     if prepared is None or not prepared.signature:
@@ -67,8 +67,8 @@ def carry(workspace: Workspace, ledger: Ledger, batch_id: str) -> None:
             os.fsync(file.fileno())
         os.replace(partial, bundle / STEPS)
     except OSError as error:
-        step = "See to the disk and to your rights on it; `pbr claim carry` writes it again."
-        raise Faults(Fault("E541", str(bundle / STEPS), f"cannot be written: {error.strerror}", step)) from error
+        step = "See to the disk and to your rights on it: the next step of the batch writes it again."
+        raise Faults(Fault("E673", str(bundle / STEPS), f"cannot be written: {error.strerror}", step)) from error
 
 
 def _told(entries: Iterable[Entry], prepared: Entry) -> list[Entry]:

@@ -177,7 +177,7 @@ def _other_bundle(books: Books, step: Step) -> Iterator[Fault]:
     named, own = step.says.get("manifest_digest"), books.batches[step.batch_id].says.get("manifest_digest")
     if named is not None and own is not None and named != own:
         what = "is not the bundle that was looked at: the ledger has another digest for it"
-        yield Fault("E507", f"batch {step.batch_id}", what, "Restore the bundle, or withdraw the batch.")
+        yield Fault("E635", f"batch {step.batch_id}", what, "Restore the bundle, or withdraw the batch.")
 
 
 def _found_invalid(books: Books, step: Step) -> Iterator[Fault]:
@@ -396,7 +396,7 @@ def step_fault(kind: str, batch_id: str, state: str | None) -> Fault | None:
     if not KINDS[kind].is_about_a_batch or state in KINDS[kind].follows:
         return None
     if state is None:
-        return Fault("E606", place, "is not in the ledger", "See `pbr ledger list` for those that are.")
+        return not_in_the_ledger(batch_id)
     if None in KINDS[kind].follows:
         return Fault(
             "E605",
@@ -406,6 +406,11 @@ def step_fault(kind: str, batch_id: str, state: str | None) -> Fault | None:
         )
     after = " or ".join(str(step) for step in KINDS[kind].follows)
     return Fault("E607", place, f"is {state} and cannot be {kind}", f"A batch is {kind} only after {after}.")
+
+
+def not_in_the_ledger(batch_id: str) -> Fault:
+    """That a batch was never entered."""
+    return Fault("E606", f"batch {batch_id}", "is not in the ledger", "See `pbr ledger list` for those that are.")
 
 
 def step_of(seq: int, kind: str, batch_id: str, body: str, by: str, key: str) -> Step:

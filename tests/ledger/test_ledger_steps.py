@@ -87,13 +87,13 @@ def test_a_step_is_about_the_bundle_that_the_ledger_knows(ledger: Ledger, step: 
     if step in ("approved", "submitted"):
         take(ledger, {"approved": "checked", "submitted": "approved"}[step])
     who, body = {**STEP, "audited": (AUDITOR, audited("extend"))}[step]
-    assert refused(ledger, step, "b1", {**body, "manifest_digest": OTHER}, who) == ["E507"]
+    assert refused(ledger, step, "b1", {**body, "manifest_digest": OTHER}, who) == ["E635"]
     assert refused(ledger, step, "b1", body, who) == []
 
 
 def test_a_step_is_refused_with_all_that_speaks_against_it(ledger: Ledger) -> None:
     body = audited("extend", ("no-such-line",), manifest=OTHER)
-    assert refused(ledger, "checked", "b1", body, AUDITOR) == ["E507", "E650", "E651"]
+    assert refused(ledger, "checked", "b1", body, AUDITOR) == ["E635", "E650", "E651"]
 
 
 # --------------------------------------------------------------------------------------------------------------- audits
