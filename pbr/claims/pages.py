@@ -35,6 +35,11 @@ def long_date(day: date | None) -> str:
     return "" if day is None else f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
+def codes(joined: str | None) -> str:
+    """Codes joined with `;`, as people read them."""
+    return (joined or "").replace(";", ", ").replace("_", " ")
+
+
 def grouped(number: int) -> str:
     """`1,441`."""
     return f"{number:,}"
@@ -44,7 +49,7 @@ def summary(run: BatchRun, titles: Mapping[str, str], tables: Mapping[str, pl.Da
     """`summary.html`. `tables`: claim, attrition, held and quarantine, in the columns of the contract."""
     flags = tables["claim"].select(flag=pl.col("flags").str.split(";")).explode("flag").filter(pl.col("flag") != "")
     quarantine = tables["quarantine"].group_by("source", "code", "reason").agg(records=pl.col("record_id").n_unique())
-    page = _templates().get_template("summary.html")
+    page = templates().get_template("summary.html")
     return page.render(
         **_claim(run, titles, tables["claim"], tables["held"]),
         attrition=tables["attrition"].to_dicts(),
@@ -61,9 +66,9 @@ def certificate(
     """`certificate.html`, from the authority's own template where one is given. Raises Faults (E542)."""
     said = _claim(run, titles, tables["claim"], tables["held"])
     if template is None:
-        return _templates().get_template("certificate.html").render(**said).encode()
+        return templates().get_template("certificate.html").render(**said).encode()
     try:
-        return _templates().from_string(template).render(**said).encode()
+        return templates().from_string(template).render(**said).encode()
     except Exception as error:  # a template is a program, and may fail in any way
         line = f":{error.lineno}" if isinstance(error, jinja2.TemplateSyntaxError) else ""
         raise Faults(
@@ -78,23 +83,25 @@ def certificate(
 
 def rulebook(book: Rulebook) -> bytes:
     """`rulebook.html`: a pack in words, each rule beside its source. Entries have anchors, as `result-asb_reduced`."""
-    return _templates().get_template("rulebook.html").render(book=book, parts=PARTS).encode()
+    return templates().get_template("rulebook.html").render(book=book, parts=PARTS).encode()
 
 
 @cache
-def _templates() -> SandboxedEnvironment:
-    """Kept, for it keeps the pages that it has compiled."""
-    templates = SandboxedEnvironment(
-        loader=jinja2.PackageLoader("pbr.claims"),
+def templates(room: str = "pbr.claims") -> SandboxedEnvironment:
+    """The templates of a room, and those of claims, so that all pages look alike: sandboxed, escaped, and strict, so
+    that a name that is not there is an error. Kept, for it keeps the pages that it has compiled.
+    """
+    found = SandboxedEnvironment(
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(room), jinja2.PackageLoader("pbr.claims")]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    templates.filters |= {"pounds": pounds, "long_date": long_date, "words": spoken, "number": grouped}
-    templates.filters |= {"anchor": _anchor, "linked": _linked, "nested": _nested}
-    return templates
+    found.filters |= {"pounds": pounds, "long_date": long_date, "words": spoken, "number": grouped, "codes": codes}
+    found.filters |= {"anchor": _anchor, "linked": _linked, "nested": _nested}
+    return found
 
 
 def _claim(run: BatchRun, titles: Mapping[str, str], claim: pl.DataFrame, held: pl.DataFrame) -> dict[str, Any]:

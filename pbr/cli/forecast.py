@@ -10,6 +10,7 @@ import polars as pl
 
 from pbr.cli.console import date_option, format_options, people, progress, say, show, show_json, workspace_argument
 from pbr.cli.measured import tell_of_others
+from pbr.cli.money import in_pounds
 from pbr.jobs.forecast import Forecast, write
 from pbr.jobs.forecast import forecast as forecast_of
 from pbr.rulebook.words import spoken
@@ -66,10 +67,10 @@ def _print(found: Forecast) -> None:
             "closes",
             "route",
             "lines",
-            *[_in_pounds(f"{name}_pence").alias(name) for name in money],
+            *[f"{name}_pence" for name in money],
             pl.col("lapsing_lines").alias("lapsing"),
         )
-        show(shown, title="What could be claimed on the last day of each window, each after the ones before")
+        show(in_pounds(shown), title="What could be claimed on the last day of each window, each after the ones before")
         click.echo()
     counted = found.worklist.group_by("state").agg(routes=pl.len(), families=pl.col("family_id").n_unique())
     show(counted.sort("state").with_columns(_spoken("state")), title="Routes that are not claimed yet, by state")
@@ -77,11 +78,11 @@ def _print(found: Forecast) -> None:
     if dated.height:
         click.echo()
         shown = dated.head(SHOWN).select(
-            "family_id", "route", _spoken("state"), "earliest", "last", _in_pounds("amount_pence").alias("amount"),
+            "family_id", "route", _spoken("state"), "earliest", "last", "amount_pence",
             "next_step",
         )  # fmt: skip
         title = "What is lost soonest" + (f" (the first {SHOWN} of {dated.height})" if dated.height > SHOWN else "")
-        show(shown, title=title)
+        show(in_pounds(shown), title=title)
 
 
 def _print_family(found: Forecast) -> None:
@@ -105,10 +106,6 @@ def _print_family(found: Forecast) -> None:
                     console.print(f"  {name if n == 0 else '':<14} {line}", soft_wrap=True)
     if found.worklist.is_empty():
         click.echo("Every route of the family is claimed.")
-
-
-def _in_pounds(column: str) -> pl.Expr:
-    return pl.col(column).map_elements(pounds, pl.String).fill_null("")
 
 
 def _spoken(column: str) -> pl.Expr:

@@ -68,15 +68,15 @@ def records_of(measurement: Measurement, behind: pl.DataFrame) -> pl.DataFrame:
         if table in measurement.extracts:
             rows = measurement.extracts[table].accepted.join(asked, on="record_id", how="semi")
             said = in_words(str(table), rows, calendar, packs).with_columns(table=pl.lit(table))
-            found.append(said.join(_contents(str(table), rows), on="record_id").select(RECORDS.names()))
+            contents = rows.select("record_id", content=content_of(str(table), rows))
+            found.append(said.join(contents, on="record_id").select(RECORDS.names()))
     return pl.concat(found).sort("table", "record_id")
 
 
-def _contents(table: str, rows: pl.DataFrame) -> pl.DataFrame:
-    """`record_id` and `content`, see `contract.RECORDS`."""
+def content_of(table: str, rows: pl.DataFrame) -> pl.Series:
+    """What tells a record from another that says otherwise: `content` of `contract.RECORDS`, of accepted rows."""
     own = [column.name for column in CONTRACTS[table].own if column.name not in NOT_IN_CONTENT]
-    digests = content_ids(rows.select(pl.col(own).cast(pl.String)), table, own)
-    return rows.select("record_id", content=digests.str.slice(len(PREFIX), 16))
+    return content_ids(rows.select(pl.col(own).cast(pl.String)), table, own).str.slice(len(PREFIX), 16)
 
 
 def _behind(measurement: Measurement) -> pl.DataFrame:

@@ -27,13 +27,13 @@ from pbr.jobs.decide import (
     decide_by,
     gather,
     measure_by,
-    require_not_read_from,
 )
 from pbr.jobs.forecast_days import ELIGIBLE, item_of, verdicts
 from pbr.jobs.forecast_evidence import Supposed, suppose_nothing_new
 from pbr.jobs.forecast_words import evidence_to_come, missing_today, next_steps
 from pbr.jobs.frameworks import Framework, frameworks
 from pbr.jobs.prepare import has_earned_autonomy, history_of
+from pbr.jobs.report_files import write_files
 from pbr.ledger import Ledger
 from pbr.linkage import squeezed
 from pbr.measures.subjects import is_member_on
@@ -162,22 +162,14 @@ def write(found: Forecast, folder: Path) -> None:
     """Write `forecast.html`, `worklist.csv` and `windows.csv` to a folder, which is made where it is not there.
 
     Text that a spreadsheet would run is written so that it cannot. Raises Faults: E407 a file of the workspace's own,
-    E753 no way to write.
+    E781 no way to write.
     """
     measurement = found.of
     titles = {name: one.title for pack in measurement.packs for name, one in pack.pack.routes.items()}
     authority = measurement.workspace.authority.name
     html = page(authority, measurement.as_of, found.last, found.windows, found.worklist, titles, measurement.warnings)
     contents = {"forecast.html": html, "worklist.csv": _csv(found.worklist), "windows.csv": _csv(found.windows)}
-    for name in contents:
-        require_not_read_from(folder / name, measurement.extracts, measurement.workspace.root)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in contents.items():
-            (folder / name).write_bytes(content)
-    except OSError as error:
-        step = "Name a folder that you may write to."
-        raise Faults(Fault("E753", str(folder), f"cannot be written ({error.strerror})", step)) from error
+    write_files(folder, contents, measurement)
 
 
 def _csv(table: pl.DataFrame) -> bytes:

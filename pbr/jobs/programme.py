@@ -17,8 +17,9 @@ import polars as pl
 
 from pbr.claims.contract import not_a_formula
 from pbr.errors import Fault, Faults
-from pbr.jobs.decide import Measurement, Say, decide_by, measure_workspace, require_not_read_from
+from pbr.jobs.decide import Measurement, Say, decide_by, measure_workspace
 from pbr.jobs.ledger import Allocation, allocations
+from pbr.jobs.report_files import write_files
 from pbr.ledger import Ledger
 from pbr.reports.programme import page
 from pbr.reports.programme_figures import (
@@ -124,15 +125,7 @@ def write(found: Programme, folder: Path) -> None:
         "programme.csv": safe.write_csv().encode(),
         "programme.json": rows.encode(),
     }
-    for name in contents:
-        require_not_read_from(folder / name, found.of.extracts, workspace.root)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in contents.items():
-            (folder / name).write_bytes(content)
-    except OSError as error:
-        step = "Name a folder that you may write to."
-        raise Faults(Fault("E781", str(folder), f"cannot be written ({error.strerror})", step)) from error
+    write_files(folder, contents, found.of)
 
 
 def _rows(rows: Iterable[tuple[Any, ...]]) -> pl.DataFrame:

@@ -21,6 +21,7 @@ from pbr.claims.select import Circumstances, select
 from pbr.engines.bulk import criteria_behind, facts_read
 from pbr.errors import Fault, Faults
 from pbr.jobs.audit_lines import LiveBatch, live_batches
+from pbr.jobs.carried import content_of
 from pbr.jobs.decide import Gathered, Measurement, Say, gather, measure_by, run_engines
 from pbr.jobs.frameworks import Framework, named_pack
 from pbr.jobs.inputs import input_files
@@ -35,8 +36,7 @@ from pbr.rulebook.load import IN_FORCE, LoadedPack, load_pack, pack_ids
 from pbr.rulebook.measures import Measure
 from pbr.rulebook.model import ConditionFlag, Every, Expression, Some
 from pbr.rulebook.rules import Rules, walk
-from pbr.sources import CONTRACTS, IDENTITY, Extract
-from pbr.sources.record_ids import PREFIX, content_ids
+from pbr.sources import Extract
 from pbr.values import pounds
 from pbr.workspace import Workspace
 
@@ -161,10 +161,8 @@ def _today(gathered: Gathered, workspace: Workspace) -> _Today:
 
 def _contents(table: str, extract: Extract) -> pl.DataFrame:
     """Today's records of a table (`causes.RECORDS`), their content as `records.parquet` has it."""
-    own = [c.name for c in CONTRACTS[table].own if c.name not in (*IDENTITY, "record_id", "lead_worker")]
     rows = extract.accepted
-    digests = content_ids(rows.select(pl.col(own).cast(pl.String)), table, own).str.slice(len(PREFIX), 16)
-    return rows.select(pl.lit(table).alias("table"), "record_id", "file", content=digests)
+    return rows.select(pl.lit(table).alias("table"), "record_id", "file", content=content_of(table, rows))
 
 
 def _pack_today(workspace: Workspace, run: BatchRun) -> LoadedPack | None:

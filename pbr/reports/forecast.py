@@ -9,13 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-import jinja2
 import polars as pl
-from jinja2.sandbox import SandboxedEnvironment
 
-from pbr.claims.pages import grouped, long_date
-from pbr.rulebook.words import spoken
-from pbr.values import pounds
+from pbr.claims.pages import templates
 
 LISTED = ("claimable_now", "held", "waiting", "needs_evidence")
 """The states of rows that are listed; the others are counted, and in the table."""
@@ -37,7 +33,7 @@ def page(
     )
     by_state = worklist.group_by("state").agg(rows=pl.len(), families=pl.col("family_id").n_unique())
     return (
-        _templates()
+        templates("pbr.reports")
         .get_template("forecast.html")
         .render(
             authority=authority,
@@ -54,17 +50,3 @@ def page(
         )
         .encode()
     )
-
-
-def _templates() -> SandboxedEnvironment:
-    templates = SandboxedEnvironment(
-        # The pages of a claim and of a report look alike.
-        loader=jinja2.ChoiceLoader([jinja2.PackageLoader("pbr.reports"), jinja2.PackageLoader("pbr.claims")]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    templates.filters |= {"pounds": pounds, "long_date": long_date, "words": spoken, "number": grouped}
-    return templates

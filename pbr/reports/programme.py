@@ -10,13 +10,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-import jinja2
 import polars as pl
-from jinja2.sandbox import SandboxedEnvironment
 
-from pbr.claims.pages import grouped, long_date
+from pbr.claims.pages import grouped, templates
 from pbr.reports.programme_figures import ALL, UNDATED, wide
-from pbr.rulebook.words import spoken
 from pbr.values import pounds
 
 TITLES = {
@@ -75,7 +72,7 @@ def page(
     """`programme.html`. `allocations`: `pack_id`, `agreed`, `share`, `funded`, `claimed`, `left` of each."""
     by_framework = [each for each in frameworks if each in figures["framework"]]
     return (
-        _templates()
+        templates("pbr.reports")
         .get_template("programme.html")
         .render(
             authority=authority,
@@ -156,17 +153,3 @@ def _chart(figures: pl.DataFrame) -> dict[str, Any] | None:
         "groups": groups,
         "legend": [{"what": what, "fill": fill} for _, _, what, fill in shown],
     }
-
-
-def _templates() -> SandboxedEnvironment:
-    templates = SandboxedEnvironment(
-        # The pages of a claim and of a report look alike.
-        loader=jinja2.ChoiceLoader([jinja2.PackageLoader("pbr.reports"), jinja2.PackageLoader("pbr.claims")]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    templates.filters |= {"long_date": long_date, "words": spoken, "number": grouped}
-    return templates

@@ -382,7 +382,7 @@ def test_the_page_and_the_tables_are_written_the_same_each_time_and_name_nobody(
 
 def test_a_folder_that_cannot_be_made_is_told(found: Forecast, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file", "utf-8")
-    with pytest.raises(Faults, match="E753"):
+    with pytest.raises(Faults, match="E781"):
         write(found, tmp_path / "taken")
 
 
