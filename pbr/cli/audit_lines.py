@@ -83,10 +83,10 @@ def without_formulas(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _for_people(found: pl.DataFrame) -> pl.DataFrame:
     amounts = pl.Series("amount", [pounds(pence) for pence in found["amount_pence"]], dtype=pl.String)
+    batches = ["batch_id", "window"] if found["batch_id"].n_unique() > 1 else []
     return found.with_columns(amounts, pl.Series("why", [_shortened(why) for why in found["why"]])).select(
-        pl.col("line_id").str.slice(0, 12).fill_null("held").alias("line"),
-        "batch_id", "window", "family_ref", "route", "amount", "rests", "why",
-    )  # fmt: skip
+        pl.col("line_id").fill_null("held").alias("line"), *batches, "family_ref", "route", "amount", "rests", "why"
+    )
 
 
 def _shortened(why: str) -> str:

@@ -116,7 +116,7 @@ def test_the_json_is_a_body_that_a_ledger_can_hold_and_names_seed_digests_and_in
     ran = pbr("audit", "record", bundle, answered(sheet, "invalid"), "--seed", SEED, "--json")
     told = json.loads(ran.stdout)
     outcome = record_results(bundle, sheet, SEED).outcome
-    assert json.loads(canonical(outcome.body())) == told
+    assert json.loads(canonical(outcome.body())) | {"ledger_entry": None} == told
     assert told["seed"] == SEED
     assert told["invalid"] == [pl.read_csv(sheet)["claim_line_id"][0]]
     assert [
