@@ -68,10 +68,7 @@ def lines(place: Path, held: bool, form: str, **asked: Any) -> None:
         if not found.lines.is_empty():
             show(_for_people(found.lines))
     else:
-        text = [
-            not_a_formula(pl.col(name)).alias(name) for name, kind in found.lines.schema.items() if kind == pl.String
-        ]
-        show(found.lines.with_columns(text) if form == "csv" else found.lines, form)
+        show(without_formulas(found.lines) if form == "csv" else found.lines, form)
     _tell(found)
 
 
