@@ -42,7 +42,7 @@ class Batch:
     remittances: dict[str, int] = field(default_factory=dict)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class ClaimLine:
     """One claim line and its money, in pence. `reversed_by`: the act by which it is claimed no more."""
 
