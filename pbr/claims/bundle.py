@@ -183,7 +183,7 @@ def write_bundle(folder: Path, contents: BundleContents) -> Bundle:
     files = payload | tags
     path = folder / contents.name
     try:
-        with _sole_writer(folder):
+        with sole_writer(folder):
             for abandoned in folder.glob(".*.partial"):
                 shutil.rmtree(abandoned)
             if kept := path.exists():
@@ -242,8 +242,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _sole_writer(folder: Path) -> Iterator[None]:
-    """One writer a folder at a time, so that what a killed one left can be told from what another is writing.
+def sole_writer(folder: Path) -> Iterator[None]:
+    """One writer among bundles at a time, so that what a killed one left can be told from what another is writing.
 
     The lock goes with the process, however it ends; its file stays.
     """

@@ -22,6 +22,7 @@ from pbr.claims.bundle import METADATA, MODEL, PAGES, RULE_FILE, RUN, STEPS, bat
 from pbr.claims.contract import TABLES, BatchRun, read, readable_json, written
 from pbr.errors import Fault
 from pbr.measures.facts import ENGAGED
+from pbr.sources import CONTRACTS
 
 REQUIRED = tuple(f"data/{name}" for name in sorted([*TABLES, METADATA, RUN, *PAGES]))
 ENTRY = re.compile(r"([0-9a-f]{64})  (.+)")
@@ -232,7 +233,7 @@ def _lines(run: BatchRun, claim: pl.DataFrame, decisions: pl.DataFrame) -> Itera
 
 
 def _origins(run: BatchRun, tables: Mapping[str, pl.DataFrame]) -> Iterator[Fault]:
-    """Whether families, members and records are those of the decisions: one fault for each way not to be."""
+    """Whether families, members, records and links are those of the decisions: one fault for each way not to be."""
     families, records, facts = (tables[f"{name}.parquet"] for name in ("families", "records", "facts"))
     decided = tables["decisions.parquet"].select("family_id", "decision_id").unique()
     lines = pl.concat(tables[file].select("decision_id", "family_ref") for file in ("claim.csv", "held.csv"))
@@ -240,6 +241,8 @@ def _origins(run: BatchRun, tables: Mapping[str, pl.DataFrame]) -> Iterator[Faul
     engaged = facts.filter(pl.col("fact") == ENGAGED).select("family_id", "value").join(families, on="family_id")
     cited = facts.select(record_id=pl.col("records").explode()).drop_nulls().unique()
     files = pl.DataFrame({"table": [each.source for each in run.inputs], "file": [each.path for each in run.inputs]})
+    linked = [name for name, each in CONTRACTS.items() if "some_identity" in each.checks]
+    about_people = records.filter(pl.col("table").is_in(linked))
     wrong = {
         "E567 families": {
             "is there twice": families.filter(~pl.col("family_id").is_unique()),
@@ -260,13 +263,19 @@ def _origins(run: BatchRun, tables: Mapping[str, pl.DataFrame]) -> Iterator[Faul
             "is cited by a fact, and not there": cited.join(records, on="record_id", how="anti"),
             "is from a file that is not in run.json": records.join(files, on=["table", "file"], how="anti"),
         },
+        "E570 links": {
+            "is about somebody, and linked to nobody": about_people.join(
+                tables["links.parquet"], on=["table", "record_id"], how="anti"
+            ),
+        },
     }
     for place, ways in wrong.items():
         code, table = place.split()
         for what, rows in ways.items():
-            odd = rows["record_id" if table == "records" else "family_id"].unique().sort()
+            thing = "record" if table in ("records", "links") else "family"
+            odd = rows[f"{thing}_id"].unique().sort()
             if odd.len():
-                about = f"record {odd[0]}" if table == "records" else f"family {odd[0]}"
+                about = f"{thing} {odd[0]}"
                 more = f" (and {odd.len() - 1} more)" if odd.len() > 1 else ""
                 yield Fault(code, f"data/{table}.parquet", f"{_shown(about)} {what}{more}", UNTOUCHED)
 

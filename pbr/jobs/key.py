@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from pathlib import Path
 
 import polars as pl
@@ -26,10 +27,15 @@ def workspace_key(workspace: Workspace, members: Extract) -> tuple[bytes, bool]:
     path = workspace.key_path
     secret = _secret(members)
     try:
-        partial = path.with_suffix(".partial")
-        partial.touch(mode=0o600)
-        partial.write_text(secret.hex() + "\n", "utf-8")
-        os.replace(partial, path)
+        # A file of its own for each run: of two at once neither must take the other's half-written one.
+        handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=workspace.root)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(secret.hex() + "\n")
+            os.replace(partial, path)
+        except OSError:
+            os.unlink(partial)
+            raise
     except OSError as error:
         raise Faults(_out_of_reach(path, error)) from error
     return secret, True

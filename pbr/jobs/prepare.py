@@ -217,20 +217,23 @@ def prepare(
         model=model.text if model else None,
     )
     bundle = write_bundle(workspace.batches_path, contents)
-    again = chosen.before is not None
+    before = chosen.before
     with Ledger.open(workspace.ledger_path, create=True) as ledger:
-        if chosen.before is not None:
-            _require_the_same(bundle, chosen.before)
-        else:
+        if before is None:
             say("write the ledger")
             try:
                 ledger.append("prepared", bundle.batch.batch_id, _entry(chosen, claim, bundle), at=at, by=by)
             except Faults:
-                # Another run claimed first: what the ledger refuses leaves no bundle behind.
-                if not bundle.kept:
-                    shutil.rmtree(bundle.path)
-                raise
+                # Another run was first. Where it was this very run, the bundle is its own; else none stays behind.
+                before = ledger.find_prepared(chosen.run_key)
+                if before is None:
+                    if not bundle.kept:
+                        shutil.rmtree(bundle.path)
+                    raise
+        if before is not None:
+            _require_the_same(bundle, before)
         carry(workspace, ledger, bundle.batch.batch_id)
+    again = before is not None
     return Preparation(measurement, findings, selection, claim, bundle, again=again, new_key=new_key)
 
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pbr.canonical import canonical
-from pbr.claims.bundle import STEPS
+from pbr.claims.bundle import STEPS, sole_writer
 from pbr.errors import Fault, Faults
 from pbr.ledger import Entry, Ledger
 from pbr.ledger.books import Books
@@ -58,14 +58,16 @@ def carry(workspace: Workspace, ledger: Ledger, batch_id: str) -> None:
     bundle = workspace.batches_path / str(prepared.says["bundle"])
     if not bundle.is_dir():
         return
-    lines = [canonical(asdict(entry)) + b"\n" for entry in _told(ledger.entries(), prepared)]
     partial = bundle.with_name(f".{bundle.name}.steps")
     try:
-        with partial.open("wb") as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, bundle / STEPS)
+        # The ledger is read inside the lock: of two commands at once, the last to write knows of both their entries.
+        with sole_writer(workspace.batches_path):
+            lines = [canonical(asdict(entry)) + b"\n" for entry in _told(ledger.entries(), prepared)]
+            with partial.open("wb") as file:
+                file.writelines(lines)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, bundle / STEPS)
     except OSError as error:
         step = "See to the disk and to your rights on it: the next step of the batch writes it again."
         raise Faults(Fault("E673", str(bundle / STEPS), f"cannot be written: {error.strerror}", step)) from error

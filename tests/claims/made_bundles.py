@@ -101,6 +101,11 @@ def family(number: int) -> tuple[object, ...]:
     return (f"F{number}", f"ref{number}", engaged, None, assessed, planned, False, "0123456789ab")
 
 
+def link(record_id: str) -> tuple[object, ...]:
+    """A row of links.parquet."""
+    return ("attendance", record_id, "P1", "confirmed", "identifier", "upn", "upn same, date_of_birth same", None)
+
+
 def record(name: str) -> tuple[object, ...]:
     start, until = date(2012, 1, 1), date(2012, 4, 8)
     says = "2011/12 spring: 57 unauthorised, 3 authorised of 380, registered"
@@ -137,11 +142,7 @@ def contents(**other: object) -> BundleContents:
             FACTS,
             orient="row",
         ),
-        links=pl.DataFrame(
-            [("attendance", "r3", "P1", "confirmed", "identifier", "upn", "upn same, date_of_birth same", None)],
-            LINKS,
-            orient="row",
-        ),
+        links=pl.DataFrame([link("r3"), link("r1"), link("r2")], LINKS, orient="row"),
         families=pl.DataFrame([family(3), family(1), family(2)], FAMILIES, orient="row"),
         members=pl.DataFrame(
             [
@@ -214,15 +215,16 @@ def filled(rows: int) -> BundleContents:
     findings = pl.DataFrame(dict.fromkeys(FINDINGS, facts["family_id"]))
     half = rows // 2
     own = contents()
-    families, records = (
+    families, records, links = (
         pl.DataFrame([row] * rows, schema, orient="row")
-        for row, schema in ((family(0), FAMILIES), (record(""), RECORDS))
+        for row, schema in ((family(0), FAMILIES), (record(""), RECORDS), (link(""), LINKS))
     )
     return contents(
         families=pl.concat([own.families, families.with_columns(facts["family_id"])]),
         records=pl.concat(
             [own.records, *(records.with_columns(record_id=facts["records"].list.get(at)) for at in (0, 1))]
         ),
+        links=pl.concat([own.links, *(links.with_columns(record_id=facts["records"].list.get(at)) for at in (0, 1))]),
         facts=pl.concat([facts[half:], facts[:half]], rechunk=False),
         findings=pl.concat([own.findings, findings[:half], findings[half:]], rechunk=False),
     )

@@ -11,9 +11,13 @@ from typing import Any
 import polars as pl
 
 from pbr.claims import bag
-from pbr.claims.bundle import batch_id
+from pbr.claims.bundle import batch_id, manifest_digest
 from pbr.claims.contract import TABLES, BatchRun, read, readable_json, written
 from pbr.claims.select import claim_line_id
+from pbr.ledger import Ledger, Signer
+from tests.jobs.authorities import bundle_of
+from tests.ledger.made_batches import NOON
+from tests.ledger.made_people import register
 
 Edit = Callable[[pl.DataFrame], pl.DataFrame]
 
@@ -51,6 +55,27 @@ def renumbered(claim: pl.DataFrame) -> pl.DataFrame:
     """Claim lines whose ids fit what they say."""
     rows = [row | {"flags": row["flags"] or ""} for row in claim.iter_rows(named=True)]
     return claim.with_columns(claim_line_id=pl.Series([claim_line_id(row) for row in rows], dtype=pl.String))
+
+
+def reentered(root: Path, fake: Path, by: Signer) -> None:
+    """Put a forged bundle in the place of a workspace's one bundle, in a new ledger that knows no other."""
+    bundle, claim = bundle_of(root), read("claim.csv", (fake / "data" / "claim.csv").read_bytes())
+    with Ledger.read(root / "ledger.sqlite") as ledger:
+        (entry,) = [each for each in ledger.entries() if each.kind == "prepared"]
+    shutil.rmtree(bundle)
+    (root / "ledger.sqlite").unlink()
+    shutil.move(fake, root / "batches" / fake.name)
+    by_decision = {(line["decision_id"], line["route"]): line for line in entry.says["lines"]}
+    lines = [
+        by_decision[row["decision_id"], row["route"]]
+        | {"line_id": row["claim_line_id"], "amount_pence": row["amount_pence"]}
+        for row in claim.iter_rows(named=True)
+    ]
+    said = {"bundle": fake.name, "manifest_digest": manifest_digest(root / "batches" / fake.name), "lines": lines}
+    with Ledger.open(root / "ledger.sqlite", create=True) as ledger:
+        register(ledger)
+        batch = fake.name.rsplit("-", 1)[1]
+        ledger.append("prepared", batch, entry.says | said, at=NOON, by=by)
 
 
 def _edit(data: Path, run: dict[str, Any], tables: dict[str, Edit]) -> None:

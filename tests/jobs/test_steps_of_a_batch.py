@@ -11,8 +11,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pbr.claims.bundle import manifest_digest
-from pbr.claims.contract import read
 from pbr.errors import Disagreement, Faults
 from pbr.jobs.audit_record import record_results
 from pbr.jobs.audit_sample import draw_sample
@@ -26,7 +24,7 @@ from pbr.ledger import Ledger, Signer
 from pbr.workspace import Workspace
 from tests.jobs.authorities import AS_OF, WINDOW, bundle_of
 from tests.jobs.conftest import NOON
-from tests.jobs.forged import forged, renumbered
+from tests.jobs.forged import forged, reentered, renumbered
 from tests.ledger.made_people import APPROVER, AUDITOR, FINANCE, PREPARER, REGISTRAR, STRANGER, register
 
 DATE = date.fromisoformat(AS_OF)
@@ -334,23 +332,7 @@ def test_a_claim_that_its_own_evidence_does_not_give_is_decided_again_and_not_su
     root: Path, tmp_path: Path
 ) -> None:
     """Forged before it was entered, so that bundle and ledger agree: only deciding it again tells."""
-    fake = forged(bundle_of(root), tmp_path / "forged", claim_csv=dearer)
-    claim = read("claim.csv", (fake / "data" / "claim.csv").read_bytes())
-    with Ledger.read(root / "ledger.sqlite") as ledger:
-        body = ledger.steps(batch_of(root))[0].says
-    shutil.rmtree(bundle_of(root))
-    shutil.move(fake, root / "batches" / fake.name)
-    (root / "ledger.sqlite").unlink()
-    by_decision = {(line["decision_id"], line["route"]): line for line in body["lines"]}
-    lines = [
-        by_decision[row["decision_id"], row["route"]]
-        | {"line_id": row["claim_line_id"], "amount_pence": row["amount_pence"]}
-        for row in claim.iter_rows(named=True)
-    ]
-    said = {"bundle": fake.name, "manifest_digest": manifest_digest(root / "batches" / fake.name), "lines": lines}
-    with Ledger.open(root / "ledger.sqlite", create=True) as ledger:
-        register(ledger)
-        ledger.append("prepared", batch_of(root), body | said, at=NOON, by=PREPARER)
+    reentered(root, forged(bundle_of(root), tmp_path / "forged", claim_csv=dearer), PREPARER)
     audit(root)
     approve(root, batch_of(root), at=NOON, by=APPROVER)
     with pytest.raises(Disagreement, match="amount_pence"):
