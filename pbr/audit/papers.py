@@ -455,11 +455,19 @@ class _Family:
         return Group("The amount", " ".join(tariff.citation.split()), tuple(checks))
 
     def _duplicates(self) -> Group:
-        same = tuple(
-            each for route in sorted({line["route"] for line in self.lines}) for each in self._earlier("family", route)
+        routes = sorted({line["route"] for line in self.lines})
+        same, undone = (
+            tuple(each for route in routes for each in self._earlier(claimed_by, route))
+            for claimed_by in ("family", "reversed")
         )
         checks = (
-            Check("The route was not claimed for this family before", "never", _lines(same), evidence=same),
+            Check("The route is not claimed for this family already", "never", _lines(same), evidence=same),
+            Check(
+                "What was claimed on it before and reversed (repaid, withdrawn, superseded) was given back",
+                "nothing, or given back: see the ledger",
+                _lines(undone),
+                evidence=undone,
+            ),
             Check(
                 "Nobody of this family is in another family's live claim line",
                 "nobody",

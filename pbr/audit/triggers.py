@@ -363,7 +363,7 @@ TRIED: dict[str, tuple[Callable[[Evidence], Outcome], str]] = {
     ),
     "practice_not_on_record": (
         _practice_not_on_record,
-        "Nothing shows that somebody worked with the family: a match of data alone is no intervention.",
+        "A lead worker, an assessment or a plan is not on record: a match of data alone is no intervention.",
     ),
     "work_claimed_while_children_are_out_of_school": (
         _work_claimed_while_children_are_out_of_school,

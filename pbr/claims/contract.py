@@ -89,7 +89,8 @@ HISTORY = pl.Schema(
     }
 )
 """`history.csv`: the earlier live lines that bear on the families considered, as the ledger had them. `claimed_by` is
-`family`, or `person` where the line is another family's and somebody in it is now in this one."""
+`family`, or `person` where the line is another family's and somebody in it is now in this one; `reversed` where it is
+the family's own and was repaid, withdrawn or superseded after it was submitted: it counts for nothing, and is told."""
 
 FAMILIES = pl.Schema(
     {
@@ -159,7 +160,7 @@ empty until a second person approves; `entry` is its number in the ledger."""
 
 FOUND_WRONG = pl.Schema({"decision_id": pl.String(), "route": pl.String(), "act": pl.String(), "entry": pl.Int64()})
 """`found_wrong.csv`: decisions of this batch that were found wrong on a route before, and by which entry: by an
-`audit`, or by the reversal of their line (`repay`, `withdraw`)."""
+`audit`, or by the reversal of their line (`repay`, `withdraw`, `supersede`)."""
 
 ALIKE = pl.Schema(
     {

@@ -308,7 +308,7 @@ def _held(lines: pl.DataFrame, pack: Pack) -> pl.DataFrame:
             pl.format("Put right what entry {} found, for another decision, or show it was right.", "wrong"),
         ),
         (
-            pl.col("found_by").is_in(["repay", "withdraw"]).fill_null(False),
+            (pl.col("found_by") != "audit").fill_null(False),
             pl.lit(REVERSED),
             pl.format("Put right why entry {} reversed it, for another decision, or show it was right.", "wrong"),
         ),

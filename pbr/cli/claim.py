@@ -11,7 +11,7 @@ import polars as pl
 from pbr.cli.console import HABITS, date_option, format_options, pack_option, progress, say, show, workspace_argument
 from pbr.cli.signing import FILE, by_option
 from pbr.jobs import batches as jobs
-from pbr.jobs.prepare import Preparation, warnings
+from pbr.jobs.prepare import Preparation
 from pbr.jobs.prepare import prepare as prepare_batch
 from pbr.jobs.remittance import pence_of
 from pbr.ledger import Entry, Signer
@@ -215,7 +215,7 @@ def _readable(prepared: Preparation) -> pl.DataFrame:
 
 
 def _tell(prepared: Preparation, workspace: Path) -> None:
-    for warning in warnings(prepared.measurement):
+    for warning in prepared.warnings:
         say(f"Warning: {warning}.")
     if prepared.new_key:
         say(f"A key for the families' pseudonyms was made: {workspace / 'pbr.key'}. Keep it, and keep it secret.")

@@ -68,9 +68,13 @@ def verify(ctx: click.Context, bundle: Path, workspace: Path | None, as_json: bo
 
 def _tell_steps(steps: Steps | None) -> None:
     if steps is None:
-        say("Nobody signed it: it can be looked at, and neither be checked nor submitted.")
+        say("It carries no signed steps: what became of the batch, only the ledger of its authority says.")
         return
     for step in steps.signed:
-        say(f"{step.kind.capitalize()} by {step.by} on {step.at[:10]}, signed with key {step.fingerprint}.")
+        day = f" on {step.on}" if step.on else ""
+        entered = f"entry {step.seq} of {step.at[:10]}"
+        say(f"{step.kind.capitalize()} by {step.by}{day} ({entered}), signed with key {step.fingerprint}.")
+    last = steps.signed[-1].seq
+    say(f"These are its steps up to entry {last}; later ones, a withdrawal among them, only the ledger tells.")
     for registrar in steps.registrars:
         say(f"{registrar.by} vouches for the keys, with key {registrar.fingerprint}: compare it with the one you know.")

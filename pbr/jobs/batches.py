@@ -23,6 +23,7 @@ from pbr.errors import Fault, Faults
 from pbr.jobs.audit_record import AuditOutcome
 from pbr.jobs.decide import Say
 from pbr.jobs.frameworks import named_pack
+from pbr.jobs.nobody_named import require_nobody_named
 from pbr.jobs.remittance import read_remittance
 from pbr.jobs.replay import replay
 from pbr.jobs.steps import carry
@@ -133,6 +134,7 @@ def correct(
     line, E657, E659 what cannot be reversed so, E605–E647.
     """
     workspace = Workspace.of(workspace)
+    require_nobody_named(workspace, reason=cause)
     with Ledger.open(workspace.ledger_path) as ledger:
         is_it = pl.col("line_id") == line_id
         found = ledger.lines().filter(is_it if batch_id is None else is_it & (pl.col("batch_id") == batch_id)).tail(1)
@@ -151,6 +153,8 @@ def correct(
 
 def withdraw(workspace: Place, batch_id: str, reason: str, *, at: datetime, by: By) -> Entry:
     """Take a batch back: its families can be claimed again. Raises Faults: E605–E607, E648 money kept, E640–E647."""
+    workspace = Workspace.of(workspace)
+    require_nobody_named(workspace, reason=reason)
     return _enter(workspace, "withdrawn", batch_id, {"reason": reason}, at=at, by=by)
 
 

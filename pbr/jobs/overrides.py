@@ -16,6 +16,7 @@ import polars as pl
 from pbr.claims.select import UNAPPROVED
 from pbr.errors import Fault, Faults
 from pbr.jobs.decide import Say
+from pbr.jobs.nobody_named import require_nobody_named
 from pbr.jobs.prepare import Considered, consider
 from pbr.ledger import NO_BATCH, Entry, Ledger, Signer
 from pbr.rulebook.load import LoadedPack
@@ -51,9 +52,11 @@ def propose(
 
     A held line is released of the controls that hold it; a route that is not met, of an eligible family, is passed at
     discretion, where the workspace names the text that allows that. Raises Faults: E515 nothing to override, E516 no
-    discretion, E517 an expiry before the claim, E640–E645, E663, and those of `consider`.
+    discretion, E517 an expiry before the claim, E522 words that name somebody, E640–E645, E663, and those of
+    `consider`.
     """
     workspace = Workspace.of(workspace)
+    require_nobody_named(workspace, reason=why.reason, role=why.role)
     found = consider(workspace, as_of, window, claim_date, pack, say)
     if why.expires_on < found.circumstances.claim_date:
         what = f"expires on {why.expires_on}, before the claim date {found.circumstances.claim_date}"
@@ -72,7 +75,9 @@ def approve(workspace: Workspace | Path | str, entry: int, *, at: datetime, by: 
 
 def withdraw(workspace: Workspace | Path | str, entry: int, reason: str, *, at: datetime, by: By) -> Entry:
     """Take an override back, by its number; lines claimed by it stay. Raises Faults: E640–E645, E665."""
-    with Ledger.open(Workspace.of(workspace).ledger_path) as ledger:
+    workspace = Workspace.of(workspace)
+    require_nobody_named(workspace, reason=reason)
+    with Ledger.open(workspace.ledger_path) as ledger:
         body = {"override": entry, "reason": reason}
         return ledger.append("override_withdrawn", NO_BATCH, body, at=at, by=by)
 

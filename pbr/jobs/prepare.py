@@ -19,7 +19,7 @@ from typing import Any
 import polars as pl
 
 from pbr.canonical import digest
-from pbr.claims.bundle import Bundle, BundleContents, write_bundle
+from pbr.claims.bundle import STEPS, Bundle, BundleContents, write_bundle
 from pbr.claims.contract import HISTORY, IN_A_NAME, OVERRIDES, Input, Run
 from pbr.claims.select import Circumstances, Controls, Selection, claim_file, family_ref, select
 from pbr.engines.agree import require_agreement
@@ -55,6 +55,7 @@ class Preparation:
     bundle: Bundle | None
     again: bool
     new_key: bool
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class Considered:
     """A claim as far as it is chosen: every decision, what would be claimed of it, and all that the choice hung on.
 
     `before`: the entry of the batch that the same run prepared; `withdrawn`: such batches that were taken back.
-    `reversed`: superseded lines that no other stands for yet (`family_id`, `route`, `line_id`).
+    `reversed`: superseded lines that no other stands for yet (`family_id`, `route`, `line_id`). `gone`: how many
+    families with live lines are on no list now.
     """
 
     measurement: Measurement
@@ -77,6 +79,18 @@ class Considered:
     before: Entry | None
     withdrawn: tuple[str, ...]
     reversed: pl.DataFrame
+    gone: int
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What whoever signs should know, that of the workspace's own settings and of the ledger included."""
+        told = list(warnings(self.measurement))
+        if self.gone:
+            families = "1 family has" if self.gone == 1 else f"{self.gone} families have"
+            told.append(
+                f"ledger: {families} live claim lines and are on no list now: see that they came under no other id"
+            )
+        return tuple(told)
 
 
 def consider(
@@ -107,15 +121,14 @@ def consider(
 
     files = tuple(input_files(workspace, measurement.extracts))
     with Ledger.read_or_empty(workspace.ledger_path) as ledger:
+        _require_its_own(ledger, workspace)
         said = _controls(ledger, findings)
-        is_superseded = pl.col("reversed_by") == "supersede"
-        superseded_ever = ledger.lines().filter(is_superseded)["line_id"].sort().to_list()
-        run_key = _run_key(measurement, pack, files, window, claim_date, said, superseded_ever)
+        run_key = _run_key(measurement, pack, files, window, claim_date, said)
         before = ledger.find_prepared(run_key)
         controls = said if before is None else _controls(ledger, findings, before.seq)
         live = ledger.live_lines(before.seq if before else None)
         withdrawn = _withdrawn_before(ledger, run_key)
-        superseded = _not_replaced(ledger.lines(before.seq if before else None))
+        ever = ledger.lines(before.seq if before else None)
     circumstances = Circumstances(
         authority_code=workspace.authority.code,
         window=window,
@@ -126,7 +139,7 @@ def consider(
         families_quarantined=measurement.quarantined_families.len(),
         earned_autonomy=has_earned_autonomy(workspace, claim_date),
     )
-    history = history_of(live, measurement)
+    history = history_of(live, measurement, ever)
     say("compare members with members")
     alike = alike_of(measurement, with_a_result(findings, controls.overrides), live)
     controls = replace(controls, alike=alike)
@@ -134,7 +147,7 @@ def consider(
     selection = select(measurement.families, findings, history, pack.rules(as_of), circumstances, controls)
     return Considered(
         *(measurement, findings, selection, pack, circumstances, history, controls),
-        *(files, run_key, before, withdrawn, superseded),
+        *(files, run_key, before, withdrawn, _not_replaced(ever), _gone(live, measurement)),
     )
 
 
@@ -164,7 +177,7 @@ def prepare(
     key, new_key = workspace_key(workspace, measurement.extracts["members"])
     claim = claim_file(selection, as_of, of, key)
     if claim.is_empty():
-        return Preparation(measurement, findings, selection, claim, None, again=False, new_key=new_key)
+        return Preparation(measurement, findings, selection, claim, None, False, new_key, chosen.warnings)
 
     say("write the bundle")
     run = Run(
@@ -183,7 +196,7 @@ def prepare(
         earned_autonomy=of.earned_autonomy,
         families_not_decided=measurement.not_decided.height,
         families_quarantined=of.families_quarantined,
-        warnings=warnings(measurement),
+        warnings=chosen.warnings,
         after_withdrawal_of=chosen.withdrawn,
         inputs=chosen.files,
         linkage=recorded(measurement.gathered.method),
@@ -234,7 +247,7 @@ def prepare(
             _require_the_same(bundle, before)
         carry(workspace, ledger, bundle.batch.batch_id)
     again = before is not None
-    return Preparation(measurement, findings, selection, claim, bundle, again=again, new_key=new_key)
+    return Preparation(measurement, findings, selection, claim, bundle, again, new_key, chosen.warnings)
 
 
 def _controls(ledger: Ledger, findings: pl.DataFrame, before_seq: int | None = None) -> Controls:
@@ -243,6 +256,22 @@ def _controls(ledger: Ledger, findings: pl.DataFrame, before_seq: int | None = N
     overrides = ledger.overrides(before_seq).filter(decided & (pl.col("state") != "withdrawn"))
     wrong = ledger.found_wrong(before_seq).filter(decided)
     return Controls(overrides.select(OVERRIDES.names()), wrong)
+
+
+def _gone(live: pl.DataFrame, measurement: Measurement) -> int:
+    return live.join(measurement.families, on="family_id", how="anti")["family_id"].n_unique()
+
+
+def _require_its_own(ledger: Ledger, workspace: Workspace) -> None:
+    """Raise Faults (E521) where a bundle has signed steps of a batch that the ledger does not know: it was lost."""
+    known = set(ledger.batches()["batch_id"])
+    carried = sorted(path.parent.name for path in workspace.batches_path.glob(f"E*/{STEPS}"))
+    if strange := [name for name in carried if name.rsplit("-", 1)[1] not in known]:
+        what = (
+            f"does not know the batch of {', '.join(strange)}, whose steps were signed: it is not the one they are in"
+        )
+        step = "Restore the ledger from a backup: what was claimed in it would be claimed again."
+        raise Faults(Fault("E521", workspace.ledger_path.name, what, step))
 
 
 def _not_replaced(lines: pl.DataFrame) -> pl.DataFrame:
@@ -276,11 +305,19 @@ def has_earned_autonomy(workspace: Workspace, claim_date: date) -> bool:
     return since is not None and since <= claim_date
 
 
-def history_of(live: pl.DataFrame, measurement: Measurement) -> pl.DataFrame:
-    """The live lines that bear on the workspace's families (`claims.contract.HISTORY`).
+def history_of(live: pl.DataFrame, measurement: Measurement, ever: pl.DataFrame | None = None) -> pl.DataFrame:
+    """The earlier lines that bear on the workspace's families (`claims.contract.HISTORY`).
 
-    A line bears on its own family, and on every other that somebody of it belongs to on the as-of date.
+    A live line bears on its own family, and on every other that somebody of it belongs to on the as-of date. `ever`:
+    all lines there were, of which those that were reversed one by one are told.
     """
+    reversed_ = pl.DataFrame(schema=HISTORY)
+    if ever is not None:
+        reversed_ = (
+            ever.filter(pl.col("reversed_by").is_not_null())
+            .join(measurement.families, on="family_id", how="semi")
+            .select("family_id", "route", "line_id", "amount_pence", claimed_by=pl.lit("reversed"))
+        )
     own = live.join(measurement.families, on="family_id", how="semi").select(
         "family_id", "route", "line_id", "amount_pence", claimed_by=pl.lit("family")
     )
@@ -291,7 +328,8 @@ def history_of(live: pl.DataFrame, measurement: Measurement) -> pl.DataFrame:
         .filter(pl.col("family_id") != pl.col("of_family"))
         .select("family_id", "route", "line_id", "amount_pence", claimed_by=pl.lit("person"))
     )
-    return pl.concat([own, persons]).unique().select(HISTORY.names()).sort(pl.all())
+    found = pl.concat([own, persons, reversed_.select(own.columns)])
+    return found.unique().select(HISTORY.names()).sort(pl.all())
 
 
 def _persons_now(measurement: Measurement) -> pl.DataFrame:
@@ -337,7 +375,6 @@ def _run_key(
     window: str,
     claim_date: date,
     controls: Controls,
-    superseded: list[str],
 ) -> str:
     """What the run was given, in one digest: the same key is the same run."""
     workspace = measurement.workspace
@@ -355,7 +392,6 @@ def _run_key(
             "linkage": recorded(measurement.gathered.method).model_dump(mode="json"),
             "overrides": [list(row) for row in controls.overrides.rows()],
             "found_wrong": [list(row) for row in controls.found_wrong.rows()],
-            "superseded": superseded,
         }
     )
 

@@ -29,13 +29,16 @@ OF_THE_REGISTER = ("registered", "revoked")
 
 @dataclass(frozen=True)
 class Signed:
-    """One step of a batch and who signed it. `at`: UTC, to the second; `fingerprint`: of the key."""
+    """One step of a batch and who signed it. `at`: when it was entered, UTC, to the second; `on`: the day on which it
+    says that it happened, where it does; `fingerprint`: of the key.
+    """
 
     seq: int
     at: str
     kind: str
     by: str
     fingerprint: str
+    on: str | None
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,8 @@ def read_steps(bundle: Path, batch_id: str, digest: str) -> Steps | None:
             faults += [_doubt(place, each.what) for each in found if each]
             break
         books.enter(step)
-        told = Signed(entry.seq, entry.at, entry.kind, entry.by, fingerprint(entry.key))
+        on = entry.says.get("submitted_on") or entry.says.get("paid_on")
+        told = Signed(entry.seq, entry.at, entry.kind, entry.by, fingerprint(entry.key), on)
         if entry.batch_id:
             signed.append(told)
         elif entry.kind == "registered" and "registrar" in entry.says["roles"]:

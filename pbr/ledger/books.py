@@ -102,8 +102,8 @@ class Books:
     taken: dict[tuple[str, str, str], list[ClaimLine]] = field(default_factory=dict)
     """The live lines that take a family or a person on a route (`ClaimLine.takes`)."""
     found_wrong: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
-    """How a decision was found wrong on a route (`audit`, or its line's reversal: `repay`, `withdraw`), and by which
-    entry, by decision id and route."""
+    """How a decision was found wrong on a route (`audit`, or the act that reversed its line), and by which entry, by
+    decision id and route."""
 
     def enter(self, step: Step) -> None:
         """Take an entry in."""
@@ -160,8 +160,7 @@ class Books:
     def _correct(self, line: ClaimLine, one: Says, seq: int) -> None:
         if line.paid_pence:
             line.repaid_pence += one["amount_pence"]
-        if one["act"] != "supersede":
-            self.found_wrong[line.says.get("decision_id", ""), line.says["route"]] = (one["act"], seq)
+        self.found_wrong[line.says.get("decision_id", ""), line.says["route"]] = (one["act"], seq)
         if one["act"] != "repay" or not line.kept_pence:
             line.reversed_by = one["act"]
             self._release(line)

@@ -20,6 +20,7 @@ from pbr.ledger import bodies
 from pbr.ledger.books import Books, ClaimLine, Step
 from pbr.ledger.people import folded, not_theirs
 from pbr.ledger.reviews import review_faults
+from pbr.values import pounds
 
 NO_BATCH = ""
 """What stands for the batch in an entry that is about none."""
@@ -194,6 +195,7 @@ def paid_wrongly(books: Books, step: Step) -> Iterator[Fault]:
     if entered := [seq for other, seq in batch.remittances.items() if folded(other) == folded(reference)]:
         what = f"remittance {reference} was entered already, by entry {entered[0]}"
         yield Fault("E653", place, what, "A remittance is entered once. Another one has another reference.")
+        return
     yield from _repeated("E654", "line", " in the remittance", (one["line_id"] for one in step.says["lines"]))
     for one in step.says["lines"]:
         line = batch.lines.get(one["line_id"])
@@ -203,7 +205,8 @@ def paid_wrongly(books: Books, step: Step) -> Iterator[Fault]:
             what = f"line {one['line_id']} is claimed no more, and cannot be paid"
             yield Fault("E655", place, what, "Give the money back; `pbr ledger reconcile` tells of it.")
         elif line.paid_pence + one["amount_pence"] > line.says["amount_pence"]:
-            sums = f"{line.says['amount_pence']} pence claimed, {line.paid_pence} paid, {one['amount_pence']} more"
+            claimed, paid, more = map(pounds, (line.says["amount_pence"], line.paid_pence, one["amount_pence"]))
+            sums = f"{claimed} claimed, {paid} paid, {more} more"
             what = f"line {one['line_id']} would be paid beyond what was claimed: {sums}"
             yield Fault("E656", place, what, "Give the rest back; `pbr ledger reconcile` tells of it.")
 
@@ -227,13 +230,15 @@ def corrected_wrongly(books: Books, step: Step) -> Iterator[Fault]:
                 what = f"{named} cannot be repaid: nothing was paid on it"
                 yield Fault("E659", place, what, "Withdraw the line instead.")
             case "repay" if not 1 <= one["amount_pence"] <= kept:
-                what = f"{named}: {one['amount_pence']} pence cannot be repaid of the {kept} that were paid and kept"
+                asked = pounds(one["amount_pence"])
+                what = f"{named}: {asked} cannot be repaid of the {pounds(kept)} that were paid and kept"
                 yield Fault("E659", place, what, "Repay at most what was paid.")
             case "withdraw" if kept:
-                what = f"{named} cannot be withdrawn: {kept} pence were paid on it"
+                what = f"{named} cannot be withdrawn: {pounds(kept)} were paid on it"
                 yield Fault("E659", place, what, "Repay it instead.")
             case "withdraw" | "supersede" if one["amount_pence"] != (kept or claimed):
-                what = f"{named} is reversed whole, and that is {kept or claimed} pence, not {one['amount_pence']}"
+                whole, asked = pounds(kept or claimed), pounds(one["amount_pence"])
+                what = f"{named} is reversed whole, and that is {whole}, not {asked}"
                 yield Fault("E659", place, what, "Name the whole amount.")
 
 
@@ -242,7 +247,7 @@ def paid_already(books: Books, step: Step) -> Iterator[Fault]:
     batch = books.batches[step.batch_id]
     kept = sum(line.kept_pence for line in batch.lines.values())
     if batch.state == "paid" and kept:
-        what = f"cannot be withdrawn: {kept} pence were paid on its lines and not given back"
+        what = f"cannot be withdrawn: {pounds(kept)} were paid on its lines and not given back"
         yield Fault("E648", f"batch {step.batch_id}", what, "Repay the lines first, with `pbr claim repay`.")
 
 

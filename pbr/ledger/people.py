@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from pbr.errors import Fault
 from pbr.ledger.books import Books, Step
+from pbr.values import pounds
 
 MAY: dict[str, tuple[str, ...]] = {
     "prepared": ("preparer",),
@@ -20,7 +21,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "submitted": ("preparer", "approver"),
     "paid": ("finance",),
     "corrected": ("preparer", "approver", "finance"),
-    "withdrawn": ("preparer", "auditor", "approver"),
+    "withdrawn": ("preparer", "auditor", "approver", "finance"),
     "imported": ("preparer",),
     "attachment_paid": ("finance",),
     "overridden": ("preparer",),
@@ -43,16 +44,17 @@ APART: dict[str, tuple[str, ...]] = {
 """Whoever made one of these entries of a batch does not make the other."""
 
 
-MONEY_BACK = ("approver", "finance")
-"""The roles that may free a line on which money is kept: say that it was given back, or take an import back. Whoever
-only prepares claims would gain a line to claim anew.
+MONEY_BACK = ("finance",)
+"""The role that may free a line on which money is kept: say that it was given back, or take an import back. Whoever
+prepares or approves claims would gain a line to claim anew, on their own word.
 """
 
 
 def folded(name: str) -> str:
-    """A name as names are compared: however it is spaced, whatever its capitals, however its letters are encoded."""
-    seen = (mark for mark in unicodedata.normalize("NFKC", name) if unicodedata.category(mark) != "Cf")
-    return " ".join("".join(seen).casefold().split())
+    """A name as names are compared: its letters and figures, whatever their capitals, accents and encoding, and however
+    it is spaced and pointed: `J. Smith` is `j smith`.
+    """
+    return "".join(mark for mark in unicodedata.normalize("NFKD", name.casefold()) if mark.isalnum())
 
 
 def not_theirs(books: Books, step: Step, place: str) -> list[Fault]:
@@ -95,16 +97,15 @@ def _key_faults(books: Books, step: Step, place: str) -> Iterator[Fault]:
 
 
 def _money_faults(books: Books, step: Step, place: str) -> Iterator[Fault]:
-    """A preparer alone who frees lines on which money is kept."""
+    """Somebody else than finance who frees lines on which money is kept."""
     batch, known = books.batches.get(step.batch_id), books.keys.get(step.key)
     if batch is None or known is None or set(known.roles) & set(MONEY_BACK):
         return
     named = [one["line_id"] for one in step.says["corrections"]] if step.kind == "corrected" else []
     freed = batch.lines.keys() if step.kind == "withdrawn" and batch.state == "imported" else named
     if kept := sum(batch.lines[line_id].kept_pence for line_id in freed if line_id in batch.lines):
-        what = (
-            f"{known.person} is registered as {', '.join(known.roles)}, and {kept} pence are kept on what they reverse"
-        )
+        roles, money = ", ".join(known.roles), pounds(kept)
+        what = f"{known.person} is registered as {roles}, and {money} that were paid are kept on what they reverse"
         yield Fault("E645", place, what, f"It takes: {' or '.join(MONEY_BACK)}.")
 
 

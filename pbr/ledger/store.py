@@ -288,6 +288,8 @@ class Ledger:
         when = at.astimezone(UTC).strftime(WHEN)
         with self._faults_told(), self._sole_writer():
             books, last = self.books(), self.last()
+            if self._ever_added() != (last.seq if last else 0):
+                raise Faults(_cut(self.path, self._ever_added()))
             added = []
             for (kind, batch_id, body), text in zip(wanted, texts, strict=True):
                 last = self._add(books, last, kind, batch_id, text, when, by, str(body.get("person")))
@@ -500,12 +502,16 @@ class Ledger:
             found = self._foreign_schema()
             if any("table entries" in fault.place for fault in found):
                 return found
-            added = self._db.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'entries'").fetchone()[0]
-            if misfit := first_misfit(self.entries(), added or 0, str(self.path)):
+            if misfit := first_misfit(self.entries(), self._ever_added(), str(self.path)):
                 return [*found, misfit]
             return found
 
     # ------------------------------------------------------------------------------------------------------- inside
+
+    def _ever_added(self) -> int:
+        """SQLite's own count of the entries, those among them that are not there any more."""
+        counted = self._db.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'entries'").fetchone()[0]
+        return counted or 0
 
     def _is_of_an_earlier_form(self) -> bool:
         """Whether migrations have still to be applied. Raises Faults (E602) where they would make the ledger anew."""
@@ -636,6 +642,12 @@ def _held(books: Books, lines: pl.DataFrame) -> pl.DataFrame:
     ]
     last = pl.DataFrame(rows, schema).unique(["family_id", "route"], keep="last", maintain_order=True)
     return last.join(lines.filter("live"), on=["family_id", "route"], how="anti")
+
+
+def _cut(path: Path, written: int) -> Fault:
+    """That entries are gone from the end: nothing is added, or the next entry would make it look whole."""
+    what = f"lacks entries at its end: {written} were written, and nothing is added to what is left"
+    return Fault("E636", str(path), what, "Restore it from a backup, and find out who could write to the file.")
 
 
 def _text_of(kind: str, batch_id: str, body: Mapping[str, Any]) -> str:

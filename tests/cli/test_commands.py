@@ -212,10 +212,10 @@ def test_where_the_machine_does_not_know_its_user_they_are_asked_to_say(
 
     monkeypatch.setattr(getpass, "getuser", nobody)
     batch = bundle_of(workspace).name.rsplit("-", 1)[1]
-    ran = pbr("claim", "submit", workspace, batch)
+    ran = pbr("claim", "withdraw", workspace, batch, "--reason", "early")
     assert ran.exit_code == 2
     assert "--by" in ran.stderr
-    assert pbr("claim", "submit", workspace, batch, "--by", "j.smith").exit_code == 0
+    assert pbr("claim", "withdraw", workspace, batch, "--reason", "early", "--by", "j.smith").exit_code == 0
 
 
 # -------------------------------------------------------------------------------------------------------------- replay

@@ -316,8 +316,16 @@ def test_a_superseded_line_is_named_by_the_one_in_its_place(root: Path) -> None:
     take_to_submitted(root)
     line = open_bundle(bundle_of(root)).tables["claim.csv"].row(0, named=True)
     correct(root, line["claim_line_id"], "supersede", "wrong year", at=NOON, by=PREPARER)
+    # What the evidence says is the same, so two people must say that it is right all the same.
+    waiting = prepare(root, DATE, WINDOW, at=NOON, by=PREPARER).selection.held
+    (held,) = waiting.filter(pl.col("reason").str.contains("reversed_before")).to_dicts()
+    why = Why("the year was right after all", "programme manager", date(2014, 11, 29))
+    released = propose(root, held["family_id"], held["route"], DATE, WINDOW, why, at=NOON, by=PREPARER)
+    approve_override(root, released.seq, at=NOON, by=APPROVER)
     again = prepare(root, DATE, WINDOW, at=NOON, by=PREPARER)
     assert again.bundle is not None
+    told = open_bundle(again.bundle.path).tables["history.csv"].filter(pl.col("claimed_by") == "reversed")
+    assert told["line_id"].to_list() == [line["claim_line_id"]]
     with Ledger.read(root / "ledger.sqlite") as ledger:
         (new,) = ledger.lines().filter(pl.col("batch_id") == again.bundle.batch.batch_id).to_dicts()
         assert ledger.verify() == []
@@ -397,3 +405,49 @@ def test_a_workspace_whose_window_is_not_declared_submits_nothing(root: Path) ->
     with pytest.raises(Faults) as raised:
         submit(root, batch_of(root), date(2014, 11, 3), at=NOON, by=PREPARER)
     assert codes(raised) == {"E514"}
+
+
+@pytest.mark.parametrize("named", ["name", "birth", "postcode", "number", "nobody"])
+def test_words_for_the_ledger_name_nobody(root: Path, named: str) -> None:
+    members = pl.read_csv(root / "sources" / "members.csv", infer_schema=False)
+    person = members.filter(pl.col("upn").is_not_null()).row(0, named=True)
+    words = {
+        "name": f"{person['surname'].upper()}, {person['forename']} was never excluded",
+        "birth": f"born {date.fromisoformat(person['date_of_birth']):%d/%m/%Y}",
+        "postcode": f"moved to {person['postcode'].replace(' ', '').lower()}",
+        "number": f"see {person['upn']}",
+        "nobody": f"see the file of {person['person_id']}: the school wrote on 2014-11-02",
+    }[named]
+    if named == "nobody":
+        withdraw(root, batch_of(root), words, at=NOON, by=PREPARER)
+        return
+    with pytest.raises(Faults) as raised:
+        withdraw(root, batch_of(root), words, at=NOON, by=PREPARER)
+    assert codes(raised) == {"E522"}
+    assert str(person["surname"]) not in str(raised.value)
+    assert state(root) == "prepared"
+
+
+def test_a_batch_is_withdrawn_though_the_members_list_cannot_be_read(root: Path) -> None:
+    (root / "sources" / "members.csv").unlink()
+    withdraw(root, batch_of(root), "the list is being made anew", at=NOON, by=PREPARER)
+    assert state(root) == "withdrawn"
+
+
+def test_a_ledger_that_was_lost_is_not_begun_anew_beside_what_was_signed(root: Path) -> None:
+    (root / "ledger.sqlite").unlink()
+    with Ledger.open(root / "ledger.sqlite", create=True) as ledger:
+        register(ledger)
+    with pytest.raises(Faults) as raised:
+        prepare(root, DATE, WINDOW, at=NOON, by=PREPARER)
+    assert codes(raised) == {"E521"}
+
+
+def test_families_with_live_lines_that_are_on_no_list_now_are_told(root: Path) -> None:
+    with Ledger.read(root / "ledger.sqlite") as ledger:
+        family = ledger.live_lines()["family_id"][0]
+    for path in (root / "sources").glob("*.csv"):
+        rows = path.read_bytes().split(b"\n")
+        path.write_bytes(b"\n".join(row for row in rows if family.encode() not in row))
+    told = prepare(root, DATE, WINDOW, at=NOON, by=PREPARER).warnings
+    assert any("1 family has live lines and no place on the list now" in warning for warning in told)

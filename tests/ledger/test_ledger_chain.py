@@ -280,3 +280,11 @@ def test_any_byte_of_the_file_changed_is_a_fault_or_changes_nothing_that_is_read
         if not faults:
             with Ledger.read(path) as ledger:
                 assert list(ledger.entries()) == said, place
+
+
+def test_nothing_is_added_to_a_ledger_whose_end_was_cut_off(path: Path) -> None:
+    without_triggers(path, "DELETE FROM entries WHERE seq = 4")
+    with Ledger.open(path) as ledger, pytest.raises(Faults) as raised:
+        ledger.append("prepared", "b9", prepared(line("F9")), at=NOON, by="j.smith")
+    assert [fault.code for fault in raised.value.faults] == ["E636"]
+    assert [fault.code for fault in verified(path)] == ["E621"]

@@ -44,7 +44,7 @@ WHO_MAY = {
     "override_approved": "approver",
     "submitted": "preparer approver",
     "corrected": "preparer approver finance",
-    "withdrawn": "preparer auditor approver",
+    "withdrawn": "preparer auditor approver finance",
     "override_withdrawn": "preparer auditor approver",
     "reviewed": "preparer auditor approver",
     "paid": "finance",
@@ -63,6 +63,7 @@ AFTER = {
 }
 RELEASES_A_PERSON = "person_in_another_live_line"
 RELEASES_INVALID = "found_invalid_by_audit"
+RELEASES_REVERSED = "reversed_before"
 
 WHICH = st.integers(0, 9)
 """Which of the batches that are there, from the last; 9 is one that is not."""
@@ -71,7 +72,7 @@ ROUTES = st.sampled_from(["crime_asb_education", "continuous_employment"])
 PENCE = st.sampled_from([0, 1, 79999, 80000, 80001, 320000])
 PART = st.sampled_from([0, 1, 2, 3, 4])
 """Of money, as what is to be paid or given back: nothing, a penny, half, all, all and a penny."""
-DECISION_IDS = st.sampled_from([digit * 64 for digit in "de"])
+DECISION_IDS = st.sampled_from([digit * 64 for digit in "abcdef"])
 OFTEN_NOT = st.sampled_from([False] * 7 + [True])
 HANDS = st.sampled_from([0] * 20 + list(range(1, 9)) + [-1, -1])
 """Who: 0 somebody who may, -1 nobody signs, else the holder of the key of that number."""
@@ -108,7 +109,7 @@ class Crash(BaseException):
 
 
 def same(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    return "".join(each for each in unicodedata.normalize("NFKD", name.casefold()) if each.isalnum())
 
 
 class Model:
@@ -120,7 +121,7 @@ class Model:
         self.held: list[dict[str, Any]] = []
         self.keys: dict[str, dict[str, Any]] = {}
         self.overrides: dict[int, dict[str, Any]] = {}
-        self.invalid: set[tuple[str, str]] = set()
+        self.wrong: dict[tuple[str, str], str] = {}
         self.fees: list[str] = []
         self.decided: dict[tuple[str, str], str] = {}
         self.count = 0
@@ -147,7 +148,7 @@ class Model:
         if kind == "withdrawn" and made.get("state") == "imported":
             frees = list(lines)
         kept = any(lines[each]["paid"] > lines[each]["repaid"] for each in frees if each in lines)
-        if kept and not set(known["roles"]) & {"approver", "finance"}:
+        if kept and "finance" not in known["roles"]:
             return False
         if kind in ("audited", "checked"):
             return same(made["prepared"]) != same(name)
@@ -190,7 +191,7 @@ class Model:
             if any(taken[each] for each in takes):
                 return False
             taken.update(takes)
-            if (made.get("decision_id"), made["route"]) in self.invalid and RELEASES_INVALID not in released:
+            if self.wrong.get((made.get("decision_id", "none"), made["route"]), released) not in (released, *released):
                 return False
             if made.get("supersedes") is not None and not any(
                 (earlier["line_id"], earlier["family_id"], earlier["gone"])
@@ -316,7 +317,8 @@ class Model:
             self.held += [{**one, "batch": batch, "window": body["window"]} for one in held]
         elif kind in ("audited", "checked"):
             about["invalid"] |= set(body["invalid"])
-            self.invalid |= {(lines[each]["decision_id"], lines[each]["route"]) for each in body["invalid"]}
+            about_wrong = [(lines[each]["decision_id"], lines[each]["route"]) for each in body["invalid"]]
+            self.wrong |= dict.fromkeys(about_wrong, RELEASES_INVALID)
         elif kind == "paid":
             about["references"].append(body["reference"])
             for one in body["lines"]:
@@ -326,6 +328,8 @@ class Model:
                 made = lines[one["line_id"]]
                 if made["paid"] > 0:
                     made["repaid"] += one["amount_pence"]
+                if "decision_id" in made:
+                    self.wrong[made["decision_id"], made["route"]] = RELEASES_REVERSED
                 if one["act"] != "repay" or made["repaid"] == made["paid"]:
                     made["gone"] = one["act"]
         elif kind == "overridden":

@@ -296,20 +296,22 @@ def test_whoever_prepared_one_batch_may_check_and_approve_others(ledger: Ledger)
     assert refused(ledger, "checked", "b2", audited(), all_rounder) == []
 
 
-def test_a_preparer_alone_frees_no_line_that_money_is_kept_on(ledger: Ledger) -> None:
+def test_nobody_but_finance_frees_a_line_that_money_is_kept_on(ledger: Ledger) -> None:
     at("submitted")(ledger)
     ledger.append("paid", "b1", paid((LINE, 30000)), at=NOON, by=FINANCE)
     for act in ("repay", "supersede"):
-        assert refused(ledger, "corrected", "b1", corrected(LINE, act, 30000), PREPARER) == ["E645"]
+        for hand in (PREPARER, APPROVER):
+            assert refused(ledger, "corrected", "b1", corrected(LINE, act, 30000), hand) == ["E645"]
     assert refused(ledger, "corrected", "b1", corrected(LINE, "repay", 1), FINANCE) == []
-    assert refused(ledger, "corrected", "b1", corrected(LINE, "supersede", 29999), APPROVER) == []
+    assert refused(ledger, "corrected", "b1", corrected(LINE, "supersede", 29999), FINANCE) == []
 
 
 def test_a_preparer_alone_takes_back_an_import_only_if_nothing_was_paid_on_it(ledger: Ledger) -> None:
     ledger.append("imported", "i1", imported(line("F1")), at=NOON, by=PREPARER)
     ledger.append("imported", "i2", imported({**line("F2"), "paid_pence": 0}), at=NOON, by=PREPARER)
     assert refused(ledger, "withdrawn", "i1", WITHDRAWAL, PREPARER) == ["E645"]
-    assert refused(ledger, "withdrawn", "i1", WITHDRAWAL, APPROVER) == []
+    assert refused(ledger, "withdrawn", "i1", WITHDRAWAL, APPROVER) == ["E645"]
+    assert refused(ledger, "withdrawn", "i1", WITHDRAWAL, FINANCE) == []
     assert refused(ledger, "withdrawn", "i2", WITHDRAWAL, PREPARER) == []
 
 
