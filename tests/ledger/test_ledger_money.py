@@ -25,6 +25,9 @@ from tests.ledger.made_people import (
     take_to,
 )
 
+OTHERWISE = {"decision_id": "e" * 64}
+"""Decided anew: other evidence makes another decision."""
+
 ROUTE = "crime_asb_education"
 LINE, OTHER = f"F1-{ROUTE}", f"F2-{ROUTE}"
 
@@ -171,13 +174,14 @@ def test_a_reversed_line_is_not_reversed_again_and_its_family_can_be_claimed(led
     assert refused(ledger, "prepared", "b2", prepared(line("F1")), PREPARER) == ["E608", "E609", "E609"]
     assert correct(ledger, LINE, act, 70000) == []
     assert correct(ledger, LINE, act, 70000) == ["E657"]
-    assert refused(ledger, "prepared", "b2", prepared(line("F1")), PREPARER) == []
+    assert refused(ledger, "prepared", "b2", prepared(line("F1")), PREPARER) == ["E652"]
+    assert refused(ledger, "prepared", "b2", prepared(line("F1") | OTHERWISE), PREPARER) == []
 
 
 def test_a_line_stands_in_the_place_of_a_superseded_one_of_its_family(ledger: Ledger) -> None:
     correct(ledger, LINE, "supersede", 70000)
-    successor = {**line("F1", pence=80000), "line_id": "new", "supersedes": LINE}
-    foreign = {**line("F3"), "supersedes": LINE}
+    successor = {**line("F1", pence=80000), "line_id": "new", "supersedes": LINE, **OTHERWISE}
+    foreign = {**line("F3"), "supersedes": LINE, **OTHERWISE}
     assert refused(ledger, "prepared", "b2", prepared(foreign), PREPARER) == ["E658"]
     assert refused(ledger, "prepared", "b2", prepared({**successor, "supersedes": "none"}), PREPARER) == ["E658"]
     assert refused(ledger, "prepared", "b2", prepared(successor), PREPARER) == []
@@ -186,7 +190,7 @@ def test_a_line_stands_in_the_place_of_a_superseded_one_of_its_family(ledger: Le
 
 def test_a_withdrawn_line_has_no_successor(ledger: Ledger) -> None:
     correct(ledger, LINE, "withdraw", 70000)
-    successor = {**line("F1"), "line_id": "new", "supersedes": LINE}
+    successor = {**line("F1"), "line_id": "new", "supersedes": LINE, **OTHERWISE}
     assert refused(ledger, "prepared", "b2", prepared(successor), PREPARER) == ["E658"]
 
 
@@ -305,7 +309,7 @@ def test_balances_by_family_show_each_fate(busy: Ledger) -> None:
 
 
 def test_a_held_line_is_held_no_more_once_it_is_claimed(busy: Ledger) -> None:
-    busy.append("prepared", "b3", prepared(line("F7", "work", pence=800)), at=NOON, by=PREPARER)
+    busy.append("prepared", "b3", prepared(line("F7", "work", pence=800) | OTHERWISE), at=NOON, by=PREPARER)
     assert busy.balances("family").filter(family_id="F7").select(SUMS).row(0)[7:] == (0, 0)
     busy.append("withdrawn", "b3", {"reason": "a mistake"}, at=NOON, by=PREPARER)
     assert busy.balances("family").filter(family_id="F7").select(SUMS).row(0)[7:] == (1, 800)

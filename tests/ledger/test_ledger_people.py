@@ -98,7 +98,7 @@ STEPS: dict[str, tuple[Callable[[Ledger], None], str, dict[str, Any], str]] = {
     "submitted": (at("approved"), "b1", SUBMISSION, "preparer approver"),
     "paid": (at("submitted"), "b1", paid((LINE, 70000)), "finance"),
     "corrected": (at("submitted"), "b1", corrected(LINE, "withdraw", 70000), "preparer approver finance"),
-    "withdrawn": (at("prepared"), "b1", WITHDRAWAL, "preparer auditor approver"),
+    "withdrawn": (at("prepared"), "b1", WITHDRAWAL, "preparer auditor approver finance"),
     "attachment_paid": (none, NO_BATCH, attached(), "finance"),
     "override_approved": (with_override, NO_BATCH, {"override": OVERRIDE}, "approver"),
     "override_withdrawn": (
@@ -393,7 +393,7 @@ def test_an_entry_signed_by_hand_by_somebody_who_may_not_is_named(
 def test_an_unsigned_entry_put_in_by_hand_is_named(path: Path) -> None:
     by_hand(path, next_entry(path, "withdrawn", "b1", WITHDRAWAL, "p.manager", PREPARER, key="", signature=""))
     code, _, said = told(path)
-    assert code == "E624" and "is not signed" in said
+    assert code == "E624" and "without a signature" in said
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def test_a_decision_found_invalid_is_not_claimed_again_in_a_later_batch(ledger: 
     another_decision = {**line("F1"), "decision_id": "e" * 64}
     another_route = line("F1", "continuous_employment")
     assert refused(ledger, "prepared", "b2", prepared(another_decision, another_route), PREPARER) == []
-    assert ledger.found_invalid().rows() == [("d" * 64, ROUTE, 7)]
+    assert ledger.found_wrong().rows() == [("d" * 64, ROUTE, "audit", 7)]
 
 
 def test_a_decision_found_invalid_is_claimed_again_by_an_override_that_releases_it(ledger: Ledger) -> None:
