@@ -25,9 +25,11 @@ def require_nobody_named(workspace: Workspace, **texts: str) -> None:
     Where the members' extract cannot be read nothing is known or refused: a batch can always be withdrawn.
     """
     try:
-        members = read_alone(workspace, "members").accepted
+        extract = read_alone(workspace, "members")
     except Faults:
         return
+    # Read alone, no family is known, so that what stands and what does not cannot be told apart; all are named there.
+    members = pl.concat([extract.accepted, extract.rejected], how="diagonal_relaxed")
     faults = [
         Fault(
             "E522",

@@ -87,9 +87,7 @@ class Considered:
         told = list(warnings(self.measurement))
         if self.gone:
             families = "1 family has" if self.gone == 1 else f"{self.gone} families have"
-            told.append(
-                f"ledger: {families} live claim lines and are on no list now: see that they came under no other id"
-            )
+            told.append(f"ledger: {families} live lines and no place on the list now: see that none has another id")
         return tuple(told)
 
 
