@@ -211,8 +211,8 @@ def attach(
     _require_past(paid_on, now)
     entry = jobs.attach(workspace, year, families, reference, paid_on, pack=framework, at=now, by=by)
     says = entry.says
-    families = "1 family" if says["families"] == 1 else f"{says['families']} families"
-    amount = f"{families} at {pounds(says['fee_pence'])}: {pounds(says['amount_pence'])}"
+    paid_for = "1 family" if says["families"] == 1 else f"{says['families']} families"
+    amount = f"{paid_for} at {pounds(says['fee_pence'])}: {pounds(says['amount_pence'])}"
     _entered(f"Attachment fees of {year} are entered, {amount}", entry)
 
 

@@ -61,8 +61,8 @@ def _print(found: Reconciliation, everything: bool) -> None:
     said = [pl.col(name).sum() for name in pence if found.batches[name].null_count() < found.batches.height]
     counts = pl.col("lines", "decided_lines", "lines_that_differ").sum()
     standing = found.batches.filter(pl.col("state").ne_missing("withdrawn"))
-    called = "all" if standing.height == found.batches.height else "all but withdrawn"
-    total = standing.select(pl.lit(called).alias("batch_id"), counts, *said)
+    which = "" if standing.height == found.batches.height else "not withdrawn"
+    total = standing.select(pl.lit("all").alias("batch_id"), pl.lit(which).alias("state"), counts, *said)
     rows = pl.concat([found.batches, total], how="diagonal").with_columns(_readable())
     show(in_pounds(rows), title="Batches: ledger = paid + outstanding + reversed unpaid")
 
