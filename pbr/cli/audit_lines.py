@@ -82,7 +82,7 @@ def _for_people(found: pl.DataFrame) -> pl.DataFrame:
     amounts = pl.Series("amount", [pounds(pence) for pence in found["amount_pence"]], dtype=pl.String)
     batches = ["batch_id", "window"] if found["batch_id"].n_unique() > 1 else []
     return found.with_columns(amounts, pl.Series("why", [_shortened(why) for why in found["why"]])).select(
-        pl.col("line_id").fill_null("held").alias("line"), *batches, "family_ref", "route", "amount", "rests", "why"
+        pl.col("line_id").fill_null("held"), *batches, "family_ref", "route", "amount", "rests", "why"
     )
 
 

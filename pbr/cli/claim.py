@@ -17,6 +17,20 @@ from pbr.jobs.remittance import pence_of
 from pbr.ledger import Entry, Signer
 from pbr.rulebook.load import load_pack
 from pbr.values import pounds
+from pbr.workspace import Workspace
+
+
+class _Reason(click.Option):
+    """`--reason`; help does not name its alias."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        found = super().get_help_record(ctx)
+        return None if found is None else (found[0].replace(", --cause", ""), found[1])
+
+
+reason_option = click.option(
+    "--reason", "--cause", "reason", cls=_Reason, required=True, help="Why, for the ledger: no names."
+)
 
 
 @click.group(context_settings=HABITS)
@@ -55,6 +69,7 @@ def prepare(
         prepared = prepare_batch(
             workspace, as_of, window, at=now, by=by, claim_date=claim_date, pack=framework, say=step
         )
+    _warn_of_window(workspace, window, claim_date or as_of)
     attrition = _readable(prepared) if form == "table" else prepared.selection.attrition
     show(attrition, form, title="What fell out, and where")
     _tell(prepared, workspace)
@@ -109,18 +124,21 @@ def pay(workspace: Path, remittance: Path, reference: str, paid_on: date, by: st
     \b
     Example:  pbr claim pay demo remittance.csv --reference 4711 --paid-on 2014-12-01 --key f.finance.key
     """
-    entries = jobs.pay(workspace, remittance, reference, paid_on, at=datetime.now(UTC), by=by)
+    now = datetime.now(UTC)
+    _require_past(paid_on, now)
+    entries = jobs.pay(workspace, remittance, reference, paid_on, at=now, by=by)
     for entry in entries:
         lines = entry.says["lines"]
+        paid = "1 line is" if len(lines) == 1 else f"{len(lines)} lines are"
         amount = pounds(sum(line["amount_pence"] for line in lines))
-        _entered(f"Batch {entry.batch_id}: {len(lines)} lines are paid, {amount}", entry)
+        _entered(f"Batch {entry.batch_id}: {paid} paid, {amount}", entry)
 
 
 @claim.command()
 @workspace_argument
 @click.argument("batch")
 @click.option("--line", metavar="LINE", help="Withdraw this line only, of a batch that was submitted.")
-@click.option("--reason", required=True, help="Why, for the ledger: no names.")
+@reason_option
 @by_option
 def withdraw(workspace: Path, batch: str, line: str | None, reason: str, by: str | Signer) -> None:
     """Take BATCH back, or one line of it on which nothing was paid: what it claimed can be claimed again.
@@ -142,32 +160,32 @@ def withdraw(workspace: Path, batch: str, line: str | None, reason: str, by: str
 @workspace_argument
 @click.argument("line")
 @click.option("--amount", metavar="POUNDS", help="How much is given back; all that was paid unless given.")
-@click.option("--cause", required=True, help="Why, for the ledger: no names.")
+@reason_option
 @by_option
-def repay(workspace: Path, line: str, amount: str | None, cause: str, by: str | Signer) -> None:
+def repay(workspace: Path, line: str, amount: str | None, reason: str, by: str | Signer) -> None:
     """Enter that what was paid on LINE, or a part, is given back. When nothing is left its route can be claimed again.
 
     \b
-    Example:  pbr claim repay demo L0123456789abcdef --cause "spot check: absence 16%" --key f.finance.key
+    Example:  pbr claim repay demo L0123456789abcdef --reason "spot check: absence 16%" --key f.finance.key
     """
     pence = None if amount is None else pence_of(amount)
     if amount is not None and pence is None:
         raise click.BadParameter(f"{amount!r} is no amount in pounds: write 700 or 1,500.00", param_hint="--amount")
-    _corrected(jobs.correct(workspace, line, "repay", cause, pence, at=datetime.now(UTC), by=by))
+    _corrected(jobs.correct(workspace, line, "repay", reason, pence, at=datetime.now(UTC), by=by))
 
 
 @claim.command()
 @workspace_argument
 @click.argument("line")
-@click.option("--cause", required=True, help="Why, for the ledger: no names.")
+@reason_option
 @by_option
-def supersede(workspace: Path, line: str, cause: str, by: str | Signer) -> None:
+def supersede(workspace: Path, line: str, reason: str, by: str | Signer) -> None:
     """Reverse LINE whole, for another to stand in its place: the next batch's line of its family names it.
 
     \b
-    Example:  pbr claim supersede demo L0123456789abcdef --cause "engaged in 2013, not 2012" --key j.smith.key
+    Example:  pbr claim supersede demo L0123456789abcdef --reason "engaged in 2013, not 2012" --key j.smith.key
     """
-    _corrected(jobs.correct(workspace, line, "supersede", cause, at=datetime.now(UTC), by=by))
+    _corrected(jobs.correct(workspace, line, "supersede", reason, at=datetime.now(UTC), by=by))
 
 
 @claim.command()
@@ -190,9 +208,11 @@ def attach(
     """
     framework = load_pack(pack) if pack else None
     now = datetime.now(UTC)
+    _require_past(paid_on, now)
     entry = jobs.attach(workspace, year, families, reference, paid_on, pack=framework, at=now, by=by)
     says = entry.says
-    amount = f"{says['families']} families at {pounds(says['fee_pence'])}: {pounds(says['amount_pence'])}"
+    paid_for = "1 family" if says["families"] == 1 else f"{says['families']} families"
+    amount = f"{paid_for} at {pounds(says['fee_pence'])}: {pounds(says['amount_pence'])}"
     _entered(f"Attachment fees of {year} are entered, {amount}", entry)
 
 
@@ -212,6 +232,19 @@ def _readable(prepared: Preparation) -> pl.DataFrame:
     return prepared.selection.attrition.with_columns(spoken, amount_pence=pl.Series(amounts, dtype=pl.String)).rename(
         {"amount_pence": "amount"}
     )
+
+
+def _warn_of_window(workspace: Path, window: str, claim_date: date) -> None:
+    for declared in Workspace.of(workspace).claims.windows:
+        if declared.id == window and not declared.opens <= claim_date <= declared.closes:
+            open_ = f"open from {declared.opens} until {declared.closes}"
+            outside = f"the claim date {claim_date} is not inside window {window} ({open_})"
+            say(f"Warning: {outside}: nothing can be claimed on it.")
+
+
+def _require_past(paid_on: date, now: datetime) -> None:
+    if paid_on > now.date():
+        raise click.BadParameter(f"{paid_on} is still to come: nothing is paid before its day", param_hint="--paid-on")
 
 
 def _tell(prepared: Preparation, workspace: Path) -> None:

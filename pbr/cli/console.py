@@ -8,21 +8,30 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 import polars as pl
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from pbr.errors import Fault, Faults, PbrError
 
 F = TypeVar("F", bound=Callable[..., Any])
 Say = Callable[[str], None]
+
+BRITISH = re.compile(r"([0-9]{1,2})[/. -]([0-9]{1,2})[/. -]([0-9]{4})")
+GAP = 2
+"""Spaces between two columns of a table."""
+LONGEST_WORD = 24
+"""A longer word among others may be broken, where a table has no room."""
 
 HABITS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -75,15 +84,23 @@ def format_options(function: F) -> F:
     return click.option("--table", "form", flag_value="table", default=True, hidden=True)(function)
 
 
+class _Day(click.DateTime):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        written = BRITISH.fullmatch(value.strip()) if isinstance(value, str) else None
+        if written:
+            day, month, year = map(int, written.groups())
+            with suppress(ValueError):
+                self.fail(f"{value!r}: write it as {date(year, month, day)}.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def date_option(*names: str, help: str, required: bool = False) -> Callable[[F], F]:
-    """An ISO 8601 date option; the command receives a datetime.date (or None)."""
+    """An ISO 8601 date option; the command receives a datetime.date (or None). Other forms are told how to write it."""
 
     def parse(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
         return value.date() if value is not None else None
 
-    return click.option(
-        *names, type=click.DateTime(["%Y-%m-%d"]), callback=parse, required=required, metavar="DATE", help=help
-    )
+    return click.option(*names, type=_Day(["%Y-%m-%d"]), callback=parse, required=required, metavar="DATE", help=help)
 
 
 def show(frame: pl.DataFrame, form: str = "table", title: str | None = None) -> None:
@@ -97,12 +114,39 @@ def show(frame: pl.DataFrame, form: str = "table", title: str | None = None) -> 
         if title:
             # Not the table's own, which is folded to the width of the table.
             console.print(title, style="italic")
+        names = [name.replace("_", " ") for name in frame.columns]
+        rows = [["" if cell is None else str(cell) for cell in row] for row in frame.iter_rows()]
+        widths = _widths(names, rows, console.width)
         table = Table(header_style="bold", box=None, pad_edge=False)
-        for name, kind in frame.schema.items():
-            table.add_column(name.replace("_", " "), justify="right" if kind.is_numeric() else "left", overflow="fold")
-        for row in frame.iter_rows():
-            table.add_row(*("" if cell is None else str(cell) for cell in row))
+        for name, kind, width in zip(names, frame.dtypes, widths, strict=True):
+            justify: JustifyMethod = "right" if kind.is_numeric() else "left"
+            table.add_column(name, justify=justify, overflow="fold", width=width)
+        for row in rows:
+            table.add_row(*row)
+        # Where there is no room for what must not fold, the terminal breaks the rows, and nothing is lost.
+        console.width = max(console.width, sum(widths) + GAP * (len(widths) - 1))
         console.print(table)
+
+
+def _widths(names: Sequence[str], rows: Sequence[Sequence[str]], most: int) -> list[int]:
+    """The widths of a table's columns, at most `most` together where that can be.
+
+    Cells without a space, such as ids and amounts, never fold, so that they can be copied; what has spaces folds, the
+    widest column first.
+    """
+    widths, least = [], []
+    for name, *cells in zip(names, *rows, strict=True):
+        long = max((cell_len(cell) for cell in cells), default=0)
+        words = max((cell_len(word) for cell in cells for word in cell.split()), default=0)
+        header = max(map(cell_len, name.split()), default=0)
+        widths.append(max(long, cell_len(name), 1))
+        least.append(max(long if words == long else min(words, LONGEST_WORD), header, 1))
+    while sum(widths) + GAP * (len(widths) - 1) > most:
+        can = [place for place, width in enumerate(widths) if width > least[place]]
+        if not can:
+            break
+        widths[max(can, key=lambda place: widths[place])] -= 1
+    return widths
 
 
 def bits(hundredths: int) -> str:

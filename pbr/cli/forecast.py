@@ -16,6 +16,8 @@ from pbr.jobs.forecast import forecast as forecast_of
 from pbr.rulebook.words import spoken
 from pbr.values import pounds
 
+TITLES = {"to_come": "evidence_to_come"}
+
 SHOWN = 20
 """As many rows of the worklist as people are shown at once."""
 
@@ -61,13 +63,13 @@ def forecast(
 
 def _print(found: Forecast) -> None:
     if found.windows.height:
-        money = ("amount", "met_today", "to_come", "held")
+        money = ("amount", "met_today", "met_later", "to_come", "held")
         shown = found.windows.select(
             "window",
             "closes",
             "route",
             "lines",
-            *[f"{name}_pence" for name in money],
+            *[pl.col(f"{name}_pence").alias(f"{TITLES.get(name, name)}_pence") for name in money],
             pl.col("lapsing_lines").alias("lapsing"),
         )
         show(in_pounds(shown), title="What could be claimed on the last day of each window, each after the ones before")

@@ -60,7 +60,9 @@ def _print(found: Reconciliation, everything: bool) -> None:
     pence = [name for name in found.batches.columns if name.endswith("_pence")]
     said = [pl.col(name).sum() for name in pence if found.batches[name].null_count() < found.batches.height]
     counts = pl.col("lines", "decided_lines", "lines_that_differ").sum()
-    total = found.batches.select(pl.lit("all").alias("batch_id"), counts, *said)
+    standing = found.batches.filter(pl.col("state").ne_missing("withdrawn"))
+    which = "" if standing.height == found.batches.height else "not withdrawn"
+    total = standing.select(pl.lit("all").alias("batch_id"), pl.lit(which).alias("state"), counts, *said)
     rows = pl.concat([found.batches, total], how="diagonal").with_columns(_readable())
     show(in_pounds(rows), title="Batches: ledger = paid + outstanding + reversed unpaid")
 
@@ -73,11 +75,20 @@ def _tell(found: Reconciliation) -> None:
     outstanding = found.lines.filter(pl.col("outstanding_pence") > 0)
     if outstanding.height:
         amount = pounds(int(outstanding["outstanding_pence"].sum()))
-        say(f"Outstanding, claimed and not yet paid: {amount} on {outstanding.height} lines (--all lists them).")
+        say(f"Outstanding, claimed and not yet paid: {amount} on {_lines(outstanding.height)} (--all lists them).")
     if not found.files:
         say("No remittance advice was given, so payments were compared with none.")
+    withdrawn = found.batches.filter(pl.col("state") == "withdrawn")
+    compared = found.lines.height - int(withdrawn["lines"].sum())
     if found.agrees:
         what = "Decisions, claim files, ledger and remittances" if found.files else "Decisions, claim files and ledger"
-        say(f"{what} agree to the penny: {found.lines.height} lines.")
+        say(f"{what} agree to the penny: {_lines(compared)}.")
     else:
-        say(f"{found.differing.height} of {found.lines.height} lines differ; see docs/reconcile.md.")
+        say(f"{found.differing.height} of {_lines(found.lines.height)} differ; see docs/reconcile.md.")
+    if withdrawn.height:
+        batches = "1 withdrawn batch" if withdrawn.height == 1 else f"{withdrawn.height} withdrawn batches"
+        say(f"Not compared with decisions and claim files: {_lines(found.lines.height - compared)} of {batches}.")
+
+
+def _lines(count: int) -> str:
+    return "1 line" if count == 1 else f"{count} lines"

@@ -50,8 +50,7 @@ def _for_people(lines: pl.DataFrame) -> pl.DataFrame:
     amounts = pl.Series("amount", [pounds(pence) for pence in lines["amount_pence"]], dtype=pl.String)
     spoken = pl.col("outcome", "causes").str.replace_all("_", " ").str.replace_all(";", ", ")
     return lines.with_columns(amounts, spoken).select(
-        pl.col("line_id").str.slice(0, 12).alias("line"),
-        "batch_id", "family_id", "route", "amount", "outcome", "now", "causes", "evidence",
+        "line_id", "batch_id", "family_id", "route", "amount", "outcome", "now", "causes", "evidence",
     )  # fmt: skip
 
 

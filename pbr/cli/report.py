@@ -12,7 +12,7 @@ from pbr.cli.console import HABITS, date_option, format_options, progress, say, 
 from pbr.cli.measured import tell_of_others
 from pbr.jobs.programme import Programme, write
 from pbr.jobs.programme import programme as programme_of
-from pbr.reports.programme import HEADINGS, TITLES
+from pbr.reports.programme import HEADINGS, NOT_ALL_SAID, TITLES
 from pbr.reports.programme_figures import ALL, wide
 from pbr.values import pounds
 
@@ -69,16 +69,23 @@ def _print(found: Programme) -> None:
                 found.figures.filter(pl.col("section") == section).select("measure", "unit").unique().iter_rows()
             )
             spoken = [
-                pl.col(name).map_elements(pounds, pl.String).fill_null("")
-                for name in table.columns[1:]
-                if units[name] == "pence"
+                pl.col(name).map_elements(pounds, pl.String) for name in table.columns[1:] if units[name] == "pence"
             ]
-            shown = table.with_columns(spoken).rename(TITLES, strict=False)
+            not_said = [
+                pl.when(pl.col("period") == ALL)
+                .then(pl.col(name).cast(pl.String).fill_null(NOT_ALL_SAID))
+                .otherwise(pl.col(name).cast(pl.String))
+                .alias(name)
+                for name in table.columns[1:]
+                if table.filter(pl.col("period") == ALL)[name].null_count()
+            ]
+            shown = table.with_columns(spoken).with_columns(not_said).rename(TITLES, strict=False)
             show(shown, title=heading + ("" if framework == ALL else f", {framework}"))
             click.echo()
     for one in found.allocations:
         stands = f"{one.claimed} with live lines, {one.left} left"
-        say(f"Allocation by {one.pack_id}: {one.funded} families of {one.agreed} agreed; {stands}.")
+        funded = "1 family" if one.funded == 1 else f"{one.funded} families"
+        say(f"Allocation by {one.pack_id}: {funded} of {one.agreed} agreed; {stands}.")
     columns = ["indicator", "baseline", "latest", "change", "aim", "aim_met", "subjects"]
     counts = ["counted", "not_known", "then_only", "now_only"]
     framework = ["framework"] if len(found.of.packs) > 1 else []

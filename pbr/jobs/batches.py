@@ -8,7 +8,7 @@ before it is submitted, replay to the same findings and lines.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ from pbr.workspace import ClaimWindow, Workspace
 
 By = str | Signer
 Place = Workspace | Path | str
+
+DAY_OF_THE_PAYMENT = "Give the day of the payment as the remittance has it."
 
 
 def enter_audit(workspace: Place, outcome: AuditOutcome, *, at: datetime, by: By) -> Entry:
@@ -79,12 +81,17 @@ def submit(workspace: Place, batch_id: str, on: date, *, at: datetime, by: By, s
     """Enter that an approved batch goes to the department on a day, which must lie in its claim window.
 
     Its bundle must verify, be the one that the ledger knows, and replay: every finding and every line is decided again
-    before money is asked for. Raises Faults: E507, E514 outside the window, those of the bundle and E605–E652; and
-    Disagreement where the replay differs.
+    before money is asked for. Raises Faults: E507, E514 outside the window, E523 before its claim date, those of the
+    bundle and E605–E652; and Disagreement where the replay differs.
     """
     workspace = Workspace.of(workspace)
     bundle, digest = _sound_bundle(workspace, batch_id)
-    _require_open(workspace, BatchRun.model_validate_json((bundle / "data" / RUN).read_bytes()).window, on)
+    run = BatchRun.model_validate_json((bundle / "data" / RUN).read_bytes())
+    _require_open(workspace, run.window, on)
+    if on < run.claim_date:
+        what = f"is before the day that batch {batch_id} is claimed on, {run.claim_date}"
+        step = "A batch goes when it is claimed, or after; prepare it as of an earlier day if it went before."
+        raise Faults(Fault("E523", f"submission on {on}", what, step))
     replay(bundle, say=say)
     body = {"submitted_on": on, "manifest_digest": digest}
     return _enter(workspace, "submitted", batch_id, body, at=at, by=by)
@@ -93,24 +100,19 @@ def submit(workspace: Place, batch_id: str, on: date, *, at: datetime, by: By, s
 def pay(workspace: Place, remittance: Path, reference: str, paid_on: date, *, at: datetime, by: By) -> list[Entry]:
     """Enter a remittance advice: one entry for each batch that it pays lines of, all of them or none.
 
-    Raises Faults: E680–E682 a file that cannot be read, E683 a line that no batch has, E653–E656 money that does not
-    fit, and E605–E647.
+    Raises Faults: E680–E682 a file that cannot be read, E683 a line that no batch has, E676 a day before its batch was
+    submitted, E653–E656 money that does not fit, and E605–E647.
     """
     workspace = Workspace.of(workspace)
-    read = read_remittance(remittance)
     with Ledger.open(workspace.ledger_path) as ledger:
-        placed = read.lines.join(_last_lines(ledger), on="line_id", how="left")
-        faults = [
-            Fault("E683", f"{remittance.name} row {row}", f"no batch has line {line_id}", "Ask whose claim it is.")
-            for row, line_id in placed.filter(pl.col("batch_id").is_null()).select("row", "line_id").iter_rows()
-        ]
-        if faults:
-            raise Faults(faults)
+        last = _last_lines(ledger)
+        read = read_remittance(remittance, set(last["line_id"]))
         wanted = []
-        for (batch_id,), lines in placed.group_by("batch_id", maintain_order=True):
+        for (batch_id,), lines in read.lines.join(last, on="line_id").group_by("batch_id", maintain_order=True):
             payments = lines.sort("line_id").select("line_id", "amount_pence").to_dicts()
             body = {"reference": reference, "paid_on": paid_on, "remittance_digest": read.digest, "lines": payments}
             wanted.append(("paid", str(batch_id), body))
+        _require_submitted_before(ledger, [batch_id for _, batch_id, _ in wanted], paid_on)
         entries = ledger.append_all(sorted(wanted, key=lambda each: each[1]), at=at, by=by)
         for entry in entries:
             carry(workspace, ledger, entry.batch_id)
@@ -171,15 +173,21 @@ def attach(
 ) -> Entry:
     """Enter attachment fees received for a number of families, at the pack's fee of the financial year.
 
-    Raises Faults: E518 no such year, no fee, or more families than are funded, E653, E640–E645.
+    Raises Faults: E518 no such year, no fee, or more families than are funded, E676 a day before the year, E653,
+    E640–E645.
     """
     workspace = Workspace.of(workspace)
     pack = pack or named_pack(workspace)
     fee_pence = _attachment_fee(pack, financial_year)
+    first_day = date(int(financial_year[:4]), 4, 1)
+    if paid_on < first_day:
+        what = f"is before the first day of {financial_year}, whose families it is for"
+        raise Faults(
+            Fault("E676", f"payment on {paid_on}", what, "Give the day of the payment as the remittance has it.")
+        )
     with Ledger.open(workspace.ledger_path, create=True) as ledger:
         before = int(ledger.attachments()["families"].sum())
     agreed, share = workspace.claims.families_agreed, pack.pack.tariff.funded_share
-    first_day = date(int(financial_year[:4]), 4, 1)
     most = funded_families(agreed, None if share is None else pack.rules(first_day).share(share))
     if most is not None and before + families > most:
         what = f"{families} families and the {before} before them are more than the {most} that are funded"
@@ -248,6 +256,24 @@ def _require_open(workspace: Workspace, window: str, on: date) -> None:
         what = f"is not inside claim window {window}, which is open from {opens} until {closes}"
         step = "A claim is submitted in its window; if it was, say when with --on DATE."
         raise Faults(Fault("E514", f"submission on {on}", what, step))
+
+
+def _require_submitted_before(ledger: Ledger, batch_ids: Collection[str], paid_on: date) -> None:
+    """Raise Faults (E676) where a batch was submitted after the day on which it is paid."""
+    submitted = {
+        entry.batch_id: date.fromisoformat(entry.says["submitted_on"])
+        for entry in ledger.entries()
+        if entry.kind == "submitted" and entry.batch_id in batch_ids
+    }
+    faults = [
+        Fault(
+            "E676", f"payment on {paid_on}", f"is before batch {batch_id} was submitted, on {day}", DAY_OF_THE_PAYMENT
+        )
+        for batch_id, day in sorted(submitted.items())
+        if paid_on < day
+    ]
+    if faults:
+        raise Faults(faults)
 
 
 def _last_lines(ledger: Ledger) -> pl.DataFrame:

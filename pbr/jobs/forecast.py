@@ -65,8 +65,8 @@ WORKLIST = pl.Schema(
 nothing new happens. `last`: the last day before they cease to be, and `ended_by`: the criteria that fail then (`;`), or
 `framework`, `last_window`, `horizon`. `met_again`: where they are met once more after that. `window`: the first that is
 open on a day between the two. `amount_pence`: what the route pays if it is claimed by itself, after what is claimed
-already; allocation is left out. `evidence_to_come`: what must still arrive for `earliest` to hold. `missing`: what is
-unknown today whatever happens, or what stays not met. `next_step`: in words."""
+already, empty where it is not eligible; allocation is left out. `evidence_to_come`: what must still arrive for
+`earliest` to hold. `missing`: what is unknown today whatever happens, or what stays not met. `next_step`: in words."""
 
 CUTS = ("framework", "last_window", "horizon")
 """What ends a route that is still met: the framework's time to claim, the last window, the last day looked at."""
@@ -89,6 +89,8 @@ WINDOWS = pl.Schema(
         "amount_pence": pl.Int64(),
         "met_today_lines": pl.Int64(),
         "met_today_pence": pl.Int64(),
+        "met_later_lines": pl.Int64(),
+        "met_later_pence": pl.Int64(),
         "to_come_lines": pl.Int64(),
         "to_come_pence": pl.Int64(),
         "held_lines": pl.Int64(),
@@ -98,7 +100,8 @@ WINDOWS = pl.Schema(
 )
 """One row for each window that closes on or after the as-of date, in order, and each route: what could be claimed on
 its last day, as of that day, each window after the ones before. `lines` = `met_today_lines` (met today, by the evidence
-at hand) + `to_come_lines` (evidence must still arrive); pence alike. Held lines are in none of them. `lapsing_lines`:
+at hand) + `met_later_lines` (met later, by the evidence at hand) + `to_come_lines` (evidence must still arrive); pence
+alike. Held lines are in none of them. `lapsing_lines`:
 families that cease to meet the route between the window before and this one's last day."""
 
 
@@ -274,6 +277,7 @@ def _worklist(case: _Case, family_id: str | None, say: Say) -> pl.DataFrame:
             .join(arriving, on=["family_id", "looked_on"], how="left")
             .join(missing_today(case.then.findings, item, case.pack), on="family_id", how="left")
             .with_columns(state=_state(case.as_of))
+            .with_columns(amount_pence=pl.when(pl.col("state") != "not_eligible").then("amount_pence"))
         )
     return next_steps(_in_window(pl.concat(frames), case.windows), case.pack, case.as_of, case.end)
 
@@ -470,17 +474,32 @@ def _of_window(
     since: date,
 ) -> pl.DataFrame:
     """One window's rows of one pack."""
-    pence, is_today = pl.col("amount_pence"), pl.col("is_today")
-    today = met_today.with_columns(is_today=pl.lit(True))
-    lines = selected.lines.join(today, on=["family_id", "route"], how="left").with_columns(is_today.fill_null(False))
+    pence, is_today, is_later = pl.col("amount_pence"), pl.col("is_today"), pl.col("is_later")
+    of = ["family_id", "route"]
+    # What is met again after a gap rests on other evidence than its first day does.
+    later = worklist.filter(
+        (pl.col("pack") == pack.pack.id)
+        & (pl.col("evidence_to_come") == "")
+        & pl.lit(window.closes).is_between("earliest", "last")
+    )
+    lines = (
+        selected.lines.join(met_today.with_columns(is_today=pl.lit(True)), on=of, how="left")
+        .join(later.select(*of, is_later=pl.lit(True)), on=of, how="left")
+        .with_columns(is_today.fill_null(False))
+        .with_columns(is_later=~is_today & is_later.fill_null(False))
+        .with_columns(is_to_come=~is_today & ~is_later)
+    )
+    is_to_come = pl.col("is_to_come")
     by_route = lines.group_by("route").agg(
         families=pl.col("family_id").n_unique(),
         lines=pl.len(),
         amount_pence=pence.sum(),
         met_today_lines=is_today.sum(),
         met_today_pence=pence.filter("is_today").sum(),
-        to_come_lines=(~is_today).sum(),
-        to_come_pence=pence.filter(~is_today).sum(),
+        met_later_lines=is_later.sum(),
+        met_later_pence=pence.filter(is_later).sum(),
+        to_come_lines=is_to_come.sum(),
+        to_come_pence=pence.filter(is_to_come).sum(),
     )
     held = selected.held.group_by("route").agg(held_lines=pl.len(), held_pence=pence.sum())
     ending = pl.col("last").is_between(since, window.closes, closed="left") & ~pl.col("ended_by").is_in(CUTS)

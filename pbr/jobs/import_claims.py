@@ -26,6 +26,7 @@ from pbr.claims.select import family_ref
 from pbr.errors import Fault, Faults
 from pbr.jobs.frameworks import named_pack
 from pbr.jobs.key import workspace_key
+from pbr.jobs.own_csv import read_own_csv, require_columns, require_one_of_each
 from pbr.jobs.remittance import pence_of
 from pbr.ledger import Entry, Ledger, Signer
 from pbr.linkage import squeezed
@@ -35,6 +36,7 @@ from pbr.workspace import Workspace
 NEEDED = ("family_id", "route", "window")
 DATES = ("engaged_on", "claimed_on")
 MONEY = ("amount_pence", "paid_pence")
+POUNDS = ("amount", "paid")
 
 WHOLE = re.compile(r"[0-9]{1,14}")
 
@@ -77,9 +79,10 @@ def import_claims(
     """Enter earlier claims in the ledger. `pack` is the framework they were claimed under, the workspace's own unless
     given.
 
-    Raises Faults, all of the file's together: E684 no such table, E685 an empty cell, E686 no amount or no date, E687 a
-    route that the pack has not, E688 more paid than claimed, E689 a line twice, E608 a family and E609 a person twice
-    on a route, in the file or with a live line. And E503, E509, E519 no one pack, E605 imported already, E640-E645.
+    Raises Faults, all of the file's together: E684 no such table, or money in two columns, E685 an empty cell, E686 no
+    amount or no date, E687 a route that the pack has not, E688 more paid than claimed, E689 a line twice, E608 a family
+    and E609 a person twice on a route, in the file or with a live line. And E503, E509, E519 no one pack, E605 imported
+    already, E640-E645.
     """
     workspace = Workspace.of(workspace)
     pack = pack or _own_pack(workspace)
@@ -149,20 +152,14 @@ def _batch_id(ledger: Ledger, workspace: Workspace, pack: LoadedPack, rows: pl.D
 def _table(path: Path) -> pl.DataFrame:
     """The file as text: `row`, and its columns without spaces at the ends of their cells. Raises Faults (E684)."""
     step = "Save it as CSV in UTF-8 with the columns family_id, route, window and amount_pence, or amount in pounds."
-    try:
-        table = pl.read_csv(path, infer_schema=False, encoding="utf8")
-        table = table.rename({name: name.strip().lower() for name in table.columns})
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise Faults(Fault("E684", path.name, "cannot be read as a table", step)) from error
+    table = read_own_csv(path, "E684", (*NEEDED, *DATES, *MONEY, *POUNDS, "claim_line_id", "persons"), step)
     lacks = [name for name in NEEDED if name not in table.columns]
-    lacks += [] if {"amount", "amount_pence"} & set(table.columns) else ["amount_pence"]
-    if lacks:
-        raise Faults(Fault("E684", path.name, f"lacks the columns {', '.join(lacks)}", step))
-    text = table.select(pl.all().fill_null("").str.strip_chars())
-    filled = text.with_row_index("row", offset=2).filter(pl.any_horizontal(pl.all().exclude("row") != ""))
-    if filled.is_empty():
+    lacks += [] if {"amount", "amount_pence"} & set(table.columns) else ["amount_pence or amount"]
+    require_columns(path, "E684", lacks, step)
+    require_one_of_each(path, "E684", table, list(zip(POUNDS, MONEY, strict=True)))
+    if table.is_empty():
         raise Faults(Fault("E684", path.name, "has no rows", "Name the file of earlier claims."))
-    return filled
+    return table
 
 
 def _rows(table: pl.DataFrame) -> pl.DataFrame:

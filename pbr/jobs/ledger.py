@@ -1,6 +1,7 @@
 """Read a workspace's ledger: its batches, lines and entries, its balances, and whether anything in it was touched.
 
-In: a workspace. Out: tables. Nothing is written, and no extract is opened.
+In: a workspace. Out: tables. Nothing is written, and no extract is opened but the lists of families and members, where
+a family is asked for that the ledger has not.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from pathlib import Path
 
 import polars as pl
 
+from pbr import sources
+from pbr.claims.select import family_ref
 from pbr.claims.tariff import funded_families
 from pbr.errors import Fault, Faults
 from pbr.jobs.frameworks import named_pack
+from pbr.jobs.key import key_of
 from pbr.ledger import Entry, Ledger
 from pbr.rulebook.load import IN_FORCE, LoadedPack, load_pack, pack_ids
 from pbr.rulebook.rules import value_on
@@ -66,16 +70,31 @@ def lines(
 ) -> pl.DataFrame:
     """Every claim line (`ledger.store.LINES`): of a batch, of a family (by its id or pseudonym), or the live ones only.
 
-    Raises Faults: E601, E602, E606 no such batch, E611.
+    Raises Faults: E601, E602, E606 no such batch, E611, E677 a family that neither the ledger nor the list of families
+    has, and those of reading that list.
     """
+    workspace = Workspace.of(workspace)
     with _ledger(workspace) as ledger:
         found = ledger.lines()
         if batch is not None and ledger.state(batch) is None:
             raise Faults(Fault("E606", f"batch {batch}", "is not in the ledger", "See `pbr ledger list`."))
     wanted = pl.lit(True) if batch is None else pl.col("batch_id") == batch
     if family is not None:
-        wanted &= (pl.col("family_id") == family) | (pl.col("family_ref") == family)
+        is_it = (pl.col("family_id") == family) | (pl.col("family_ref") == family)
+        if found.filter(is_it).is_empty():
+            _require_listed(workspace, family)
+        wanted &= is_it
     return found.filter(wanted & pl.col("live") if live else wanted)
+
+
+def _require_listed(workspace: Workspace, family: str) -> None:
+    """Raise Faults (E677) unless the list of families has a family, by its id or pseudonym; E1xx an unreadable list."""
+    own = {name: source for name, source in workspace.sources.items() if name in ("families", "members")}
+    ids = sources.read(workspace.model_copy(update={"sources": own}))["families"].accepted["family_id"]
+    key = key_of(workspace)
+    if family not in ids and (key is None or family not in (family_ref(each, key) for each in ids)):
+        what = "is neither in the ledger nor in the list of families"
+        raise Faults(Fault("E677", f"family {family}", what, "See to the id, or list every line."))
 
 
 def allocations(workspace: Workspace | Path | str) -> list[Allocation]:

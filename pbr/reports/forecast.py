@@ -27,9 +27,9 @@ def page(
     warnings: Sequence[str],
 ) -> bytes:
     """`forecast.html`. `windows` and `worklist`: in the columns of `jobs.forecast`."""
-    pence = ["amount_pence", "met_today_pence", "to_come_pence", "held_pence"]
+    pence = ["amount_pence", "met_today_pence", "met_later_pence", "to_come_pence", "held_pence"]
     totals = windows.group_by("window", "opens", "closes", maintain_order=True).agg(
-        pl.col("lines", "met_today_lines", "to_come_lines", "held_lines", "lapsing_lines", *pence).sum()
+        pl.col("lines", "lapsing_lines", *pence).sum()
     )
     by_state = worklist.group_by("state").agg(rows=pl.len(), families=pl.col("family_id").n_unique())
     return (

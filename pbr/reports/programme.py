@@ -94,62 +94,67 @@ def _section(figures: pl.DataFrame, section: str, frameworks: Sequence[str]) -> 
         table = wide(figures, section, framework)
         names = table.columns[1:]
         rows = [
-            {"period": row["period"], "cells": [_cell(name, row[name]) for name in names]}
+            {"period": row["period"], "cells": [_cell(name, row[name], row["period"]) for name in names]}
             for row in table.iter_rows(named=True)
         ]
         parts.append({"framework": framework, "names": [TITLES[name] for name in names], "rows": rows})
     return {"id": section, "heading": HEADINGS[section], "caption": CAPTIONS[section], "parts": parts}
 
 
-def _cell(name: str, value: int | None) -> str:
+NOT_SAID, NOT_ALL_SAID = "not said", "not said for every year"
+
+
+def _cell(name: str, value: int | None, period: str) -> str:
     if value is None:
-        return "not said"
+        return NOT_ALL_SAID if period == ALL else NOT_SAID
     return grouped(value) if name.startswith("families") or name == "claim_lines" else pounds(value)
 
 
 # ------------------------------------------------------------------------------------------------------- the chart
 
 _BARS = (
-    ("families", "families_to_engage", "to be engaged", "#ffffff"),
-    ("claims_by_year", "families_claimed", "claimed for", "#7a9cc6"),
-    ("claims_by_year", "families_paid", "paid for", "#1f4e8c"),
+    ("families", "families_to_engage", "to be engaged", "#ffffff", "white"),
+    ("families", "families_engaged", "engaged", "#c9cdd2", "grey"),
+    ("claims_by_year", "families_claimed", "claimed for", "#7a9cc6", "light blue"),
+    ("claims_by_year", "families_paid", "paid for", "#1f4e8c", "dark blue"),
 )
-_BAR, _GROUP, _TALL, _TOP, _LEFT = 36, 160, 200, 24, 12
+_BAR, _GAP, _GROUP, _TALL, _TOP, _LEFT = 36, 6, 200, 200, 24, 12
 
 
 def _chart(figures: pl.DataFrame) -> dict[str, Any] | None:
-    """The bars by year in whole places of the picture; None where there is nothing to show."""
+    """The bars by year in whole places of the picture; None where nothing is known but how many are to be engaged."""
     own = figures.filter((pl.col("framework") == ALL) & ~pl.col("period").is_in([ALL, UNDATED]))
     values = {
         (measure, period): value
-        for section, measure, _, _ in _BARS
+        for section, measure, *_ in _BARS
         for period, value in own.filter((pl.col("section") == section) & (pl.col("measure") == measure))
         .select("period", "value")
         .iter_rows()
     }
     shown = [bar for bar in _BARS if any(measure == bar[1] for measure, _ in values)]
     years = sorted({period for _, period in values})
-    most = max(values.values(), default=0)
-    if not most:
+    if not any(value for (measure, _), value in values.items() if measure != "families_to_engage"):
         return None
+    most = max(values.values())
+    width = len(shown) * (_BAR + _GAP) - _GAP
     groups = []
     for place, year in enumerate(years):
         left = _LEFT + place * _GROUP
         bars = []
-        for n, (_, measure, what, fill) in enumerate(shown):
+        for n, (_, measure, what, fill, _) in enumerate(shown):
             value = values.get((measure, year))
             if value is not None:
                 height = value * _TALL // most
-                x = left + n * (_BAR + 6)
+                x = left + n * (_BAR + _GAP)
                 bars.append(
                     {"x": x, "y": _TOP + _TALL - height, "height": height, "middle": x + _BAR // 2, "fill": fill}
                     | {"value": value, "what": what}
                 )
-        groups.append({"year": year, "x": left + (3 * _BAR + 12) // 2, "bars": bars})
+        groups.append({"year": year, "x": left + width // 2, "bars": bars})
     return {
         "width": _LEFT + len(years) * _GROUP,
         "floor": _TOP + _TALL,
         "bar": _BAR,
         "groups": groups,
-        "legend": [{"what": what, "fill": fill} for _, _, what, fill in shown],
+        "legend": [{"what": what, "colour": colour} for _, _, what, _, colour in shown],
     }

@@ -73,8 +73,9 @@ def family_figures(families: pl.DataFrame, framework: str, to_engage: Mapping[st
 def claim_figures(lines: pl.DataFrame, payments: pl.DataFrame, framework: str, windows: Sequence[str]) -> pl.DataFrame:
     """By the year of the claim date, money by that of the payment; and both by the window of the claim.
 
-    `lines`: `batch_id`, `line_id`, `seq`, `family_id`, `window`, `claim_date`, `amount_pence`, `state`, `live`,
-    `turned_around`. `payments`: as `payments_of` gives them.
+    `lines`: `batch_id`, `line_id`, `seq`, `family_id`, `window`, `claim_date`, `amount_pence`, `repaid_pence`, `state`,
+    `live`, `turned_around`. What is claimed is that of live lines, less what was repaid of it.
+    `payments`: as `payments_of` gives them.
     """
     live = lines.filter("live").sort("claim_date", "seq", "line_id", nulls_last=False)
     live = live.with_columns(year=year_of(pl.col("claim_date")))
@@ -83,16 +84,17 @@ def claim_figures(lines: pl.DataFrame, payments: pl.DataFrame, framework: str, w
     only_waiting = waiting.join(asked, on="family_id", how="anti")
     paid = payments.sort("paid_on", "seq", "line_id", nulls_last=False)
     of_live = paid.filter(pl.col("pence") > pl.col("given_back")).join(asked, on=["batch_id", "line_id"], how="semi")
+    stands = pl.col("amount_pence") - pl.col("repaid_pence")
     found = []
     for section, when, paid_when in (("claims_by_year", "year", "year"), ("claims_by_window", "window", "window")):
         counts = [
             _families(asked, when, "families_claimed"),
             _families(asked.filter("turned_around"), when, "families_turned_around"),
-            asked.group_by(period=when).agg(claim_lines=pl.len(), claimed=pl.col("amount_pence").sum()),
+            asked.group_by(period=when).agg(claim_lines=pl.len(), claimed=stands.sum()),
             _families(of_live, paid_when, "families_paid"),
             paid.group_by(period=paid_when).agg(paid=pl.col("pence").sum(), repaid=pl.col("given_back").sum()),
             _families(only_waiting, when, "families_in_preparation"),
-            waiting.group_by(period=when).agg(in_preparation=pl.col("amount_pence").sum()),
+            waiting.group_by(period=when).agg(in_preparation=stands.sum()),
         ]
         wide = pl.DataFrame({"period": windows if section == "claims_by_window" else []}, {"period": pl.String})
         for one in counts:
@@ -163,15 +165,19 @@ _SAID = ("families_to_engage", "budget", "variance")
 """What is known of a year only where the authority said so: no nought stands in for it."""
 
 
+_OF_EVERY_YEAR = ("families_to_engage", "variance")
+"""What the whole has only where every year of the table has it."""
+
+
 def _long(wide: pl.DataFrame, section: str, framework: str, order: Sequence[str] | None = None) -> pl.DataFrame:
     """The rows of a section: every measure in every period, and its sum."""
     measures = [name for name in SECTIONS[section] if name in wide.columns]
     cells = wide.with_columns(pl.col(name).cast(pl.Int64) for name in measures).with_columns(
         pl.col(name).fill_null(0) for name in measures if name not in _SAID
     )
-    # A variance of some years is none of the whole.
-    is_whole = pl.col("variance").is_not_null().all() if "variance" in measures else pl.lit(True)
-    sums = [pl.when((name != "variance") | is_whole).then(pl.col(name).sum()).alias(name) for name in measures]
+    # What is said of some years is nothing of the whole.
+    is_whole = {name: pl.col(name).is_not_null().all() for name in measures if name in _OF_EVERY_YEAR}
+    sums = [pl.when(is_whole.get(name, pl.lit(True))).then(pl.col(name).sum()).alias(name) for name in measures]
     whole = cells.select(pl.lit(ALL).alias("period"), *sums)
     places = {period: place for place, period in enumerate(order or ())}
     last = {UNDATED: len(places) + 1}

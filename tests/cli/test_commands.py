@@ -11,8 +11,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from click import command
 from click.testing import CliRunner, Result
+from rich.console import Console
 
+from pbr.cli import console
 from pbr.cli.main import main
 from pbr.engines import reference
 from pbr.jobs import decide as decide_job
@@ -105,6 +108,50 @@ def test_a_day_before_the_rules_begin_is_told_once(name: str, made: Path) -> Non
 @pytest.mark.parametrize("day", ["31/10/2014", "2014-02-30", "soon", ""])
 def test_a_day_that_is_none_is_a_usage_error(day: str, made: Path) -> None:
     assert pbr("decide", made, "--as-of", day).exit_code == 2
+
+
+def test_a_day_in_the_british_form_is_told_how_to_write_it(made: Path) -> None:
+    assert "write it as 2014-10-31." in pbr("decide", made, "--as-of", "31/10/2014").stderr
+
+
+def test_money_of_a_day_that_is_still_to_come_is_a_usage_error(made: Path) -> None:
+    (made / "advice.csv").write_text("claim_line_id,amount\nL1,1.00\n")
+    paid = ("--reference", "1", "--paid-on", "2999-01-01")
+    for words in (("pay", made, made / "advice.csv"), ("attach", made, "--year", "2012/13", "--families", "1")):
+        ran = pbr("claim", *words, *paid)
+        assert ran.exit_code == 2 and "still to come" in ran.stderr
+
+
+def test_a_claim_date_outside_its_window_is_warned_of_first(workspace: Path) -> None:
+    words = ("--as-of", AS_OF, "--window", WINDOW, "--claim-date", "2019-12-31")
+    first = pbr("claim", "prepare", workspace, *words).stderr.splitlines()[0]
+    assert first.startswith(f"Warning: the claim date 2019-12-31 is not inside window {WINDOW} (open from ")
+
+
+def test_a_reason_is_taken_under_either_name_and_shown_under_one(made: Path) -> None:
+    for words in (("withdraw", "b"), ("repay", "L1"), ("supersede", "L1")):
+        for name in ("--reason", "--cause"):
+            assert pbr("claim", words[0], made, words[1], name, "why").exit_code == 1
+        told = pbr("claim", words[0], "--help").stdout
+        assert "--reason" in told and "--cause" not in told
+
+
+@pytest.mark.parametrize("width", [40, 80, 160])
+def test_ids_and_amounts_are_never_folded_and_words_are(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "people", lambda: Console(width=width, color_system=None))
+    frame = pl.DataFrame({"line_id": ["L0123456789abcdef"], "why": ["one word and another " * 6], "sum": ["£1,500.00"]})
+    shown = command(lambda: console.show(frame))
+    told = CliRunner().invoke(shown, []).stdout
+    assert "L0123456789abcdef" in told and "£1,500.00" in told
+    assert told.count("another") == 6
+    assert max(map(len, told.splitlines())) <= width
+
+
+def test_a_table_that_has_no_room_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "people", lambda: Console(width=30, color_system=None))
+    frame = pl.DataFrame({"one": ["a" * 25], "other": ["b" * 25]})
+    told = CliRunner().invoke(command(lambda: console.show(frame)), []).stdout
+    assert "a" * 25 in told and "b" * 25 in told
 
 
 # -------------------------------------------------------------------------------------------------------------- decide

@@ -187,9 +187,29 @@ def test_each_window_claims_what_is_met_on_its_last_day_and_was_not_claimed_befo
 
 def test_the_sums_of_a_window_tie_out(found: Forecast) -> None:
     windows = found.windows
-    assert (windows["met_today_lines"] + windows["to_come_lines"]).to_list() == windows["lines"].to_list()
-    assert (windows["met_today_pence"] + windows["to_come_pence"]).to_list() == windows["amount_pence"].to_list()
+    for unit, whole in (("lines", "lines"), ("pence", "amount_pence")):
+        parts = windows.select(f"{name}_{unit}" for name in ("met_today", "met_later", "to_come"))
+        assert parts.sum_horizontal().to_list() == windows[whole].to_list()
     assert windows["amount_pence"].sum() > 0
+
+
+def test_a_line_waits_for_evidence_only_where_its_row_says_which(tmp_path: Path) -> None:
+    made = stories()
+    folder = made.write(tmp_path / "authority")
+    for whole, parts in ((False, (0, 1)), (True, (1, 0))):
+        if whole:
+            # Every source covers all days that are looked at, so that only the days must pass.
+            toml = folder / "pbr.toml"
+            toml.write_text(toml.read_text().replace("2014-09-30", "2015-01-31"))
+        found = forecast(folder, AS_OF)
+        crime = found.windows.filter((pl.col("window") == "2014-11") & (pl.col("route") == CRIME)).row(0, named=True)
+        assert (row(found, "incidents", CRIME)["evidence_to_come"] == "") == whole
+        assert (crime["met_later_lines"], crime["to_come_lines"]) == parts
+
+
+def test_what_is_not_eligible_has_no_amount(found: Forecast) -> None:
+    amounts = found.worklist.filter(pl.col("state") == "not_eligible")["amount_pence"]
+    assert amounts.len() and amounts.null_count() == amounts.len()
 
 
 def test_one_family_is_forecast_as_it_is_among_all(workspace: Path, found: Forecast) -> None:
@@ -373,7 +393,8 @@ def test_the_page_and_the_tables_are_written_the_same_each_time_and_name_nobody(
     assert one == two
     read = pl.read_csv(tmp_path / "one" / "worklist.csv")
     assert read.height == found.worklist.height
-    page = one["forecast.html"].decode()
+    page = re.sub('<span class="whole">([^<]*)</span>', r"\1", one["forecast.html"].decode())
+    assert '<span class="whole">2014-11-20' in one["forecast.html"].decode()
     assert "lost unless claimed by 2014-11-20" in page
     assert "£6,400" in page
     assert "<script" not in page

@@ -18,7 +18,7 @@ from pbr.cli.report import report
 from pbr.errors import Faults
 from pbr.jobs.programme import Programme, programme, write
 from pbr.ledger import NO_BATCH, Ledger
-from pbr.reports.programme_figures import income_figures
+from pbr.reports.programme_figures import family_figures, income_figures
 from pbr.reports.programme_indicators import Tally, aim_met
 from pbr.values import Share
 from tests.ledger.made_batches import NOON, line, prepared
@@ -219,13 +219,21 @@ def test_a_family_claimed_in_two_windows_is_one_family_at_its_first(shown: Progr
     assert figures(shown, claimed, "families_claimed") == {"2013/14": 2, "2014/15": 0, "all": 2}
     assert figures(shown, claimed, "families_turned_around") == {"2013/14": 1, "2014/15": 1, "all": 2}
     assert figures(shown, claimed, "claim_lines") == {"2013/14": 2, "2014/15": 1, "all": 3}
-    assert figures(shown, claimed, "claimed") == {"2013/14": 160000, "2014/15": 150000, "all": 310000}
+    assert figures(shown, claimed, "claimed") == {"2013/14": 110000, "2014/15": 150000, "all": 260000}
     assert figures(shown, "claims_by_window", "families_turned_around") == {
         "2014-03": 1,
         "2014-09": 1,
         "2015-01": 0,
         "all": 2,
     }
+
+
+def test_claimed_and_in_preparation_are_what_the_balance_has_as_claimed(claimed_twice: Path, shown: Programme) -> None:
+    with Ledger.read(claimed_twice / "ledger.sqlite") as ledger:
+        balance = dict(ledger.balances("window").select("window", "claimed_pence").iter_rows())
+    of = [figures(shown, "claims_by_window", name) for name in ("claimed", "in_preparation")]
+    assert {window: sum(each[window] for each in of) for window in balance} == balance
+    assert sum(balance.values()) > 0
 
 
 def test_what_is_in_preparation_is_not_claimed(shown: Programme) -> None:
@@ -294,6 +302,15 @@ def test_a_year_without_a_budget_leaves_the_whole_without_a_variance() -> None:
     assert not {("variance", "2014/15"), ("variance", "all"), ("budget", "2014/15")} & told.keys()
 
 
+def test_families_to_be_engaged_are_summed_only_where_every_year_says_them() -> None:
+    engaged = pl.DataFrame({"engaged_on": [date(2014, 3, 31), date(2014, 4, 1)], "eligible": "met", "result_met": True})
+    for said, whole in (({"2013/14": 4, "2014/15": 2}, 6), ({"2013/14": 4}, None)):
+        found = family_figures(engaged, "all", said)
+        told = dict(found.filter(pl.col("measure") == "families_to_engage").select("period", "value").iter_rows())
+        assert told.get("all") == whole
+        assert told["2013/14"] == 4
+
+
 def test_each_framework_in_force_has_its_own_rows_and_the_whole_counts_a_family_once(
     claimed_twice: Path, tmp_path: Path
 ) -> None:
@@ -335,7 +352,7 @@ def test_page_csv_and_json_say_the_same_and_the_page_stands_by_itself(shown: Pro
     assert {"section": "income", "framework": "all", "period": "all", "measure": "variance", "value": "-120000",
             "unit": "pence"} in rows  # fmt: skip
     described = re.search(r'<desc id="chart-text">(.*?)</desc>', page)
-    assert described and "2013/14: 4 to be engaged, 2 claimed for, 1 paid for." in described[1]
+    assert described and "2013/14: 4 to be engaged, 3 engaged, 2 claimed for, 1 paid for." in described[1]
     write(shown, tmp_path / "again")
     assert (tmp_path / "again" / "programme.html").read_text("utf-8") == page
 

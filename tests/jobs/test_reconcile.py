@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from datetime import date
@@ -13,13 +14,16 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pbr.claims.contract import read, written
+from pbr.claims.select import family_ref
 from pbr.cli.console import Commands
 from pbr.cli.ledger import ledger as ledger_commands
 from pbr.errors import Faults
 from pbr.jobs.batches import correct, pay
+from pbr.jobs.key import key_of
 from pbr.jobs.ledger import allocations, lines
 from pbr.jobs.reconcile import Reconciliation, reconcile
 from pbr.ledger import NO_BATCH, Ledger
+from pbr.workspace import Workspace
 from tests.jobs.authorities import bundle_of
 from tests.jobs.conftest import NOON
 from tests.ledger.made_people import APPROVER, AUDITOR, FINANCE, PREPARER, audited, overridden, register
@@ -309,12 +313,33 @@ def test_lines_are_chosen_by_batch_family_and_whether_they_are_live(paid: Path) 
     for family in (first["family_id"], first["family_ref"]):
         assert set(lines(paid, family=family)["family_id"]) == {first["family_id"]}
     assert lines(paid, batch=first["batch_id"]).height == every.height
-    assert lines(paid, family="F-nobody").is_empty()
     ran = pbr("ledger", "lines", paid, "--batch", "nobatch")
     assert ran.exit_code == 1 and "E606 batch nobatch" in ran.stderr
     shown = json.loads(pbr("ledger", "lines", paid, "--family", first["family_id"], "--json").stdout)
     assert {"paid_pence", "repaid_pence", "reversed_by"} <= set(shown[0])
     assert pbr("ledger", "lines", paid, "--csv").stdout.count("\n") == every.height + 1
+
+
+def test_a_family_that_is_listed_and_has_no_line_has_an_empty_table(claimed: Path) -> None:
+    listed = pl.read_csv(claimed / "sources" / "families.csv", infer_schema=False)["family_id"].to_list()
+    without = next(family for family in listed if family not in set(lines(claimed)["family_id"]))
+    key = key_of(Workspace.of(claimed))
+    assert key is not None
+    assert lines(claimed, family=without).is_empty()
+    assert lines(claimed, family=family_ref(without, key)).is_empty()
+    with pytest.raises(Faults, match="E677 family F-nobody is neither in the ledger nor in the list of families"):
+        lines(claimed, family="F-nobody")
+
+
+def test_withdrawn_batches_are_not_counted_as_compared_nor_added_up(copy: Path) -> None:
+    before = len(lines(copy))
+    with Ledger.open(copy / "ledger.sqlite") as opened:
+        opened.append("withdrawn", opened.batches()["batch_id"][0], {"reason": "too early"}, at=NOON, by="somebody")
+    ran = pbr("ledger", "reconcile", copy)
+    assert "agree to the penny: 0 lines." in ran.stderr
+    assert f"Not compared with decisions and claim files: {before} lines of 1 withdrawn batch." in ran.stderr
+    (total,) = [line for line in ran.stdout.splitlines() if line.startswith("all ")]
+    assert "£0" in total and not re.search("£[1-9]", total)
 
 
 def test_the_balance_tells_what_is_left_of_the_allocation(paid: Path) -> None:
