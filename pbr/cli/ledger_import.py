@@ -33,8 +33,10 @@ def import_(workspace: Path, claims: Path, pack: str | None, by: str | Signer) -
     framework = load_pack(pack) if pack else None
     with progress("Importing"):
         done = import_claims(workspace, claims, at=datetime.now(UTC), by=by, pack=framework)
+    lines = "1 line" if done.lines == 1 else f"{done.lines} lines"
+    families = "1 family" if done.families == 1 else f"{done.families} families"
     say(
-        f"Batch {done.entry.batch_id}: {done.lines} lines of {done.families} families are imported, "
+        f"Batch {done.entry.batch_id}: {lines} of {families} {'is' if done.lines == 1 else 'are'} imported, "
         f"{pounds(done.amount_pence)} claimed, {pounds(done.paid_pence)} paid: ledger entry {done.entry.seq}."
     )
     if not done.paid_told:

@@ -194,7 +194,10 @@ def test_the_sums_of_a_window_tie_out(found: Forecast) -> None:
 
 
 def test_a_line_waits_for_evidence_only_where_its_row_says_which(tmp_path: Path) -> None:
-    made = stories()
+    made = Families()
+    made.family("incidents")
+    made.benefit("incidents")
+    made.incident("incidents", date(2014, 5, 10), date(2014, 6, 15))
     folder = made.write(tmp_path / "authority")
     for whole, parts in ((False, (0, 1)), (True, (1, 0))):
         if whole:
