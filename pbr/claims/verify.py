@@ -244,7 +244,7 @@ def _origins(run: BatchRun, tables: Mapping[str, pl.DataFrame]) -> Iterator[Faul
     linked = [name for name, each in CONTRACTS.items() if "some_identity" in each.checks]
     about_people = records.filter(pl.col("table").is_in(linked))
     wrong = {
-        "E567 families": {
+        ("E567", "families"): {
             "is there twice": families.filter(~pl.col("family_id").is_unique()),
             "has no decision": families.join(decided, on="family_id", how="anti"),
             "is decided, and not there": decided.join(families, on="family_id", how="anti"),
@@ -255,22 +255,21 @@ def _origins(run: BatchRun, tables: Mapping[str, pl.DataFrame]) -> Iterator[Faul
                 pl.col("engaged_on").cast(pl.String).ne_missing(pl.col("value"))
             ),
         },
-        "E568 members": {
+        ("E568", "members"): {
             "is not in families.parquet": tables["members.parquet"].join(families, on="family_id", how="anti"),
         },
-        "E569 records": {
+        ("E569", "records"): {
             "is there twice of one table": records.filter(pl.struct("table", "record_id").is_duplicated()),
             "is cited by a fact, and not there": cited.join(records, on="record_id", how="anti"),
             "is from a file that is not in run.json": records.join(files, on=["table", "file"], how="anti"),
         },
-        "E570 links": {
+        ("E570", "links"): {
             "is about somebody, and linked to nobody": about_people.join(
                 tables["links.parquet"], on=["table", "record_id"], how="anti"
             ),
         },
     }
-    for place, ways in wrong.items():
-        code, table = place.split()
+    for (code, table), ways in wrong.items():
         for what, rows in ways.items():
             thing = "record" if table in ("records", "links") else "family"
             odd = rows[f"{thing}_id"].unique().sort()

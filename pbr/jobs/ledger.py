@@ -18,6 +18,7 @@ from pbr.errors import Fault, Faults
 from pbr.jobs.frameworks import named_pack
 from pbr.jobs.key import key_of
 from pbr.ledger import Entry, Ledger
+from pbr.ledger.kinds import not_in_the_ledger
 from pbr.rulebook.load import IN_FORCE, LoadedPack, load_pack, pack_ids
 from pbr.rulebook.rules import value_on
 from pbr.values import Share
@@ -77,7 +78,7 @@ def lines(
     with _ledger(workspace) as ledger:
         found = ledger.lines()
         if batch is not None and ledger.state(batch) is None:
-            raise Faults(Fault("E606", f"batch {batch}", "is not in the ledger", "See `pbr ledger list`."))
+            raise Faults(not_in_the_ledger(batch))
     wanted = pl.lit(True) if batch is None else pl.col("batch_id") == batch
     if family is not None:
         is_it = (pl.col("family_id") == family) | (pl.col("family_ref") == family)
