@@ -207,7 +207,11 @@ def test_the_amount_is_the_fee_within_the_cap_less_what_was_earned_before(
     chosen = lines.filter(pl.col("route") == "crime_asb_education")[:1]
     row = chosen.row(0, named=True)
     history = pl.DataFrame(
-        [(row["family_id"], "progress_to_work", "family", "L0", 10000), (row["family_id"], "x", "person", "L9", 70000)],
+        [
+            (row["family_id"], "progress_to_work", "family", "L0", 10000),
+            (row["family_id"], "x", "person", "L9", 70000),
+            (row["family_id"], "crime_asb_education", "reversed", "L7", 70000),
+        ],
         bundle.tables["history.csv"].schema,
         orient="row",
     )
@@ -217,9 +221,9 @@ def test_the_amount_is_the_fee_within_the_cap_less_what_was_earned_before(
     assert earned.must_be == "£800 at most"
     assert earned.fact == f"£100 before, {pounds(row['amount_pence'])} in this batch"
     assert [each.record_id for each in earned.evidence] == ["L0"]
-    again, elsewhere = group(paper, "Never twice").checks
-    assert (again.fact, elsewhere.fact) == ("none", "1 line")
-    assert [each.record_id for each in elsewhere.evidence] == ["L9"]
+    again, undone, elsewhere = group(paper, "Never twice").checks
+    assert (again.fact, undone.fact, elsewhere.fact) == ("none", "1 line", "1 line")
+    assert [each.record_id for each in (*undone.evidence, *elsewhere.evidence)] == ["L7", "L9"]
 
 
 def test_a_link_that_is_open_is_listed_to_be_looked_at_with_its_weight(bundle: OpenBundle, lines: pl.DataFrame) -> None:
